@@ -1,0 +1,161 @@
+package record
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxHours bounds every period: ten years.
+const maxHours = 10 * 366 * 24
+
+// A checker keeps the first fault that the checks of one part find.
+type checker struct {
+	part string
+	err  *Error
+}
+
+func (c *checker) wrong(member, found, want string) {
+	if c.err == nil {
+		c.err = malformed(c.part, member, found, want)
+	}
+}
+
+func (c *checker) missing(member, want string) { c.wrong(member, "nothing", want) }
+
+// at names element i of an array.
+func at(member string, i int) string { return fmt.Sprintf("%s/%d", member, i) }
+
+func (c *checker) between(member string, n, low, high int64) {
+	if n < low || n > high {
+		c.wrong(member, fmt.Sprint(n), fmt.Sprintf("an integer from %d to %d", low, high))
+	}
+}
+
+func (c *checker) count(member string, n, low, high int) {
+	if n < low || n > high {
+		c.wrong(member, fmt.Sprintf("%d elements", n), fmt.Sprintf("%d to %d", low, high))
+	}
+}
+
+func (c *checker) once(member, value string, seen map[string]bool) {
+	if seen[value] {
+		c.wrong(member, "the same a second time", "each once")
+	}
+	seen[value] = true
+}
+
+func (c *checker) oneOf(member, value string, allowed ...string) {
+	oneOf(c, member, value, allowed)
+}
+
+func oneOf[S ~string](c *checker, member string, value S, allowed []S) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		words[i] = string(a)
+	}
+	if value == "" {
+		c.missing(member, strings.Join(words, ", "))
+		return
+	}
+	want := strings.Join(words, ", ")
+	if len(words) > 1 {
+		want = "one of " + want
+	}
+	c.wrong(member, quote(string(value)), want)
+}
+
+func (c *checker) roles(member string, roles []Role) {
+	c.count(member, len(roles), 1, len(Roles))
+	seen := map[string]bool{}
+	for i, r := range roles {
+		oneOf(c, at(member, i), r, Roles)
+		c.once(at(member, i), string(r), seen)
+	}
+}
+
+func (c *checker) text(member, s string) {
+	if strings.TrimSpace(s) == "" {
+		c.missing(member, "a text")
+	}
+}
+
+func (c *checker) given(member string, t Time) {
+	if t == 0 {
+		c.missing(member, errTime.Error())
+	}
+}
+
+func (c *checker) pattern(member, s string, re *regexp.Regexp, want string) {
+	switch {
+	case s == "":
+		c.missing(member, want)
+	case !re.MatchString(s):
+		c.wrong(member, quote(s), want)
+	}
+}
+
+var (
+	slugPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+	casePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,63}$`)
+	langPattern    = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$`)
+	countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+	originPattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,127}(/[a-zA-Z0-9._~-]{1,64}){0,8}$`)
+)
+
+func (c *checker) slug(member, s string) {
+	c.pattern(member, s, slugPattern, "1 to 64 of a-z, 0-9 and -, beginning with a letter or digit")
+}
+
+func (c *checker) caseName(member, s string) {
+	const want = "3 to 64 of a-z, 0-9 and -, not beginning with - or d-"
+	c.pattern(member, s, casePattern, want)
+	if strings.HasPrefix(s, "d-") {
+		c.wrong(member, quote(s), want)
+	}
+}
+
+func (c *checker) lang(member, s string) {
+	c.pattern(member, s, langPattern, "a BCP 47 language tag like en or de-AT")
+}
+
+func (c *checker) country(member, s string) {
+	c.pattern(member, s, countryPattern, "an ISO 3166-1 code of two capital letters")
+}
+
+func (c *checker) origin(member, s string) {
+	c.pattern(member, s, originPattern, "the origin of a ledger, like ledger.example.com/2026")
+}
+
+// hash checks for 32 bytes in unpadded base64url.
+func (c *checker) hash(member, s string) {
+	const want = "43 characters of unpadded base64url (32 bytes)"
+	if s == "" {
+		c.missing(member, want)
+		return
+	}
+	if b, err := decode64(s); err != nil || len(b) != 32 {
+		c.wrong(member, quote(s), want)
+	}
+}
+
+func (c *checker) id(member string, id ID) {
+	const want = "a record id, d- and 43 characters of base64url"
+	if id == "" {
+		c.missing(member, want)
+		return
+	}
+	if _, err := id.Hash(); err != nil {
+		c.wrong(member, quote(string(id)), want)
+	}
+}
+
+func (c *checker) optionalID(member string, id ID) {
+	if id != "" {
+		c.id(member, id)
+	}
+}
