@@ -18,10 +18,10 @@ func (e *exam) found(p *record.Charter) error {
 	}
 	keys := map[string]*KeyInfo{}
 	for _, f := range p.Founders {
-		keys[f.JWK.KID()] = &KeyInfo{JWK: f.JWK, Holder: f.Holder, Roles: f.Roles, ValidUntil: f.ValidUntil}
+		keys[f.JWK.KID()] = &KeyInfo{JWK: f.JWK, Holder: f.Holder, Roles: f.Roles, Indexes: []int64{0}, ValidUntil: f.ValidUntil}
 	}
 	for _, k := range p.Recovery.Keys {
-		keys[k.KID()] = &KeyInfo{JWK: k, Holder: "recovery-key-" + k.KID(), Recovery: true}
+		keys[k.KID()] = &KeyInfo{JWK: k, Holder: "recovery-key-" + k.KID(), Indexes: []int64{0}, Recovery: true}
 	}
 	headers := e.record.Headers()
 	if len(headers) < len(keys) {
@@ -103,7 +103,9 @@ func (e *exam) enrol(p *record.KeyEnrol) error {
 	if err != nil {
 		return err
 	}
+	info := &KeyInfo{JWK: p.JWK, Holder: p.Holder, Roles: p.Roles, Indexes: []int64{e.index}, ValidUntil: p.ValidUntil}
 	if old != nil {
+		info.Indexes = append(slices.Clone(old.Indexes), e.index)
 		if old.Recovery || old.Holder != p.Holder {
 			e.void(EnrolOtherHolder)
 		}
@@ -111,7 +113,6 @@ func (e *exam) enrol(p *record.KeyEnrol) error {
 			e.void(KeyRevoked)
 		}
 	}
-	info := &KeyInfo{JWK: p.JWK, Holder: p.Holder, Roles: p.Roles, Index: e.index, ValidUntil: p.ValidUntil}
 	if info.expired(e.now) {
 		e.void(KeyExpired)
 	}

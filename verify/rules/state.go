@@ -71,8 +71,9 @@ type KeyInfo struct {
 	JWK    record.JWK    `json:"jwk"`
 	Holder string        `json:"holder"`
 	Roles  []record.Role `json:"roles,omitempty"`
-	// Index is that of the record that enrolled it last.
-	Index      int64       `json:"index"`
+	// Indexes are those of the records that enrolled it, in order; 0 is the
+	// charter.
+	Indexes    []int64     `json:"indexes"`
 	ValidUntil record.Time `json:"valid_until,omitzero"`
 	// Recovery marks a recovery key of the charter.
 	Recovery bool        `json:"recovery,omitzero"`
