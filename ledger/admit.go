@@ -1,0 +1,230 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/ledger/state"
+	"github.com/docket-ledger/docket/ledger/tree"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// maxBatch bounds a batch: in records, and so in bytes (a record is at most 64
+// KiB), which keeps one commit well within a memtable.
+const (
+	maxBatch      = 1024
+	maxBatchBytes = 8 << 20
+)
+
+// writer is the one goroutine that judges, appends and signs. It is the
+// rules.State and the rules.Roots of the tip: the log with the batch on top.
+type writer struct {
+	l       *Ledger
+	fold    *rules.Fold
+	overlay *state.Overlay
+	nodes   nodes // the tree with the batch on top
+
+	voidDay int64 // the day that voids counts
+	voids   int
+}
+
+// Get implements rules.State.
+func (w *writer) Get(key string) ([]byte, error) { return w.overlay.Get(key) }
+
+// Put implements rules.State.
+func (w *writer) Put(key string, value []byte) error { return w.overlay.Put(key, value) }
+
+// Root implements rules.Roots: also for trees that end within the batch.
+func (w *writer) Root(size int64) (tlog.Hash, error) {
+	head := w.l.head.Load()
+	if head != nil && size <= head.Size {
+		return w.l.roots.of(context.Background(), size, &head.nodes)
+	}
+	return tlog.TreeHash(size, keptOrTiles{&w.nodes, tileReader{context.Background(), w.l.cfg.Log}})
+}
+
+// run takes what waits, until the queue is closed or the ledger halts. Then it
+// answers everyone who is left.
+func (w *writer) run() {
+	defer close(w.l.done)
+	for first := range w.l.queue {
+		select {
+		case <-w.l.halted:
+			w.answer(first, answer{err: w.l.haltErr})
+			continue
+		default:
+		}
+		w.batch(w.gather(first))
+	}
+}
+
+// gather takes all that wait. While records are still being checked by their
+// callers, it also waits for as many as were when it began: they arrive within
+// the time of a signature check, and a fuller batch is worth more than the
+// wait.
+func (w *writer) gather(first *waiter) []*waiter {
+	batch := []*waiter{first}
+	bytes := len(first.record.Bytes())
+	for len(batch) < maxBatch && bytes < maxBatchBytes {
+		select {
+		case next, ok := <-w.l.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, next)
+			bytes += len(next.record.Bytes())
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) answer(to *waiter, a answer) {
+	to.answer <- a // has room for the one answer
+	<-w.l.slots
+}
+
+// batch takes records through the rules and, those that pass, into the log.
+func (w *writer) batch(batch []*waiter) {
+	w.overlay = w.l.cfg.State.Overlay()
+	before := w.nodes.snapshot()
+	var in []*waiter
+	var standings []rules.Standing
+	same := map[*waiter]int{} // waiters whose record is in the batch already
+	for _, item := range batch {
+		s, refused := w.admit(item, in, same)
+		switch {
+		case refused != nil:
+			w.answer(item, *refused)
+		case s != nil:
+			in = append(in, item)
+			standings = append(standings, *s)
+		}
+	}
+	if len(in) == 0 {
+		return
+	}
+	head, err := w.append(in)
+	if err != nil {
+		w.nodes = before
+		for _, item := range batch {
+			if _, dup := same[item]; dup || slices.Contains(in, item) {
+				w.answer(item, answer{err: err})
+			}
+		}
+		return
+	}
+	for i, item := range in {
+		w.l.cfg.Metrics.Submitted.WithLabelValues(outcomeLabel(standings[i])).Inc()
+		w.answer(item, answer{head: head, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i]}})
+	}
+	for item, i := range same {
+		w.answer(item, answer{head: head, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i], Known: true}})
+	}
+}
+
+func outcomeLabel(s rules.Standing) string {
+	if s.Effective() {
+		return "effective"
+	}
+	return "void"
+}
+
+// admit judges one record on the tip. It returns its standing if it goes into
+// the log; an answer if it does not; or neither, after noting in same that it
+// is in the batch already.
+func (w *writer) admit(item *waiter, in []*waiter, same map[*waiter]int) (*rules.Standing, *answer) {
+	index := w.nodes.size
+	s, err := w.fold.Apply(index, item.record)
+	if err != nil {
+		return nil, &answer{err: w.l.halt(err)}
+	}
+	if !s.Effective() {
+		if done, a := w.again(item, in, same); done {
+			return nil, a
+		}
+		if !item.options.LogVoid {
+			w.l.cfg.Metrics.Submitted.WithLabelValues("refused").Inc()
+			return nil, &answer{err: &RefusedError{Codes: s.Codes}}
+		}
+		if err := w.mayLogVoid(item.record); err != nil {
+			return nil, &answer{err: err}
+		}
+	}
+	w.overlay.Judged(s, item.payload)
+	w.nodes.add(item.leaf)
+	return &s, nil
+}
+
+// again finds a refused record that is in the log, or in this batch, already:
+// sent twice at once, or by another signer with the same payload.
+func (w *writer) again(item *waiter, in []*waiter, same map[*waiter]int) (done bool, a *answer) {
+	for i, other := range in {
+		if other.leaf == item.leaf {
+			same[item] = i
+			return true, nil
+		}
+	}
+	ctx := context.Background()
+	head := w.l.head.Load()
+	leaf := item.leaf
+	index, err := w.l.cfg.Log.Index(ctx, leaf)
+	if errors.Is(err, tree.ErrNotFound) {
+		var ok bool
+		if index, ok, err = w.overlay.Payload(item.payload); err == nil && !ok {
+			return false, nil
+		}
+		if err == nil && index >= head.Size { // effective in this batch
+			i := int(index - head.Size)
+			if string(in[i].payload) == string(item.payload) {
+				same[item] = i
+				return true, nil
+			}
+			return false, nil
+		}
+		if err == nil {
+			var equal bool
+			if leaf, equal, err = w.l.samePayload(ctx, index, item.payload); err == nil && !equal {
+				return false, nil
+			}
+		}
+	}
+	if err != nil {
+		return true, &answer{err: err}
+	}
+	known, err := w.l.knownAt(ctx, index, leaf, head)
+	if err != nil {
+		return true, &answer{err: err}
+	}
+	return true, &answer{outcome: *known}
+}
+
+// voidRoles are the roles whose refused records may be logged as void.
+var voidRoles = []record.Role{record.RoleDecider, record.RoleRegistrar, record.RoleAppeals}
+
+func (w *writer) mayLogVoid(r record.Checked) error {
+	now := w.l.cfg.Now()
+	for _, h := range r.Headers() {
+		k, err := rules.ReadKey(w, h.KID)
+		if err != nil {
+			return err
+		}
+		if k == nil || k.Revoked != nil || k.ValidUntil != 0 && now.Unix() >= k.ValidUntil.Unix() ||
+			!slices.ContainsFunc(voidRoles, func(role record.Role) bool { return slices.Contains(k.Roles, role) }) {
+			return ErrVoidSigner
+		}
+	}
+	if day := clockDay(now); day != w.voidDay {
+		w.voidDay, w.voids = day, 0
+	}
+	if w.voids >= w.l.cfg.VoidsPerDay {
+		return ErrVoidLimit
+	}
+	w.voids++
+	return nil
+}

@@ -1,0 +1,214 @@
+// Package ledger takes records into a log and answers with proofs.
+//
+// A record's way, each stage in the file of its name:
+//
+//	submit.go   known already? spelling and signatures   in the caller, in parallel
+//	admit.go    the rules, on the tip of the log          the one writer
+//	append.go   into the tree: one synced commit          the one writer
+//	publish.go  sign the checkpoint, sync the guard       the one writer
+//	receipt.go  prove inclusion, check the proof          in the caller again
+//
+// A stage calls the next one and never an earlier one. While one batch is on its
+// way to the disk the next one gathers. Nobody is answered before the record is
+// in a durable tree whose checkpoint is signed and guarded, and everybody who
+// waits is answered on every way out.
+//
+// What the rules refuse leaves no trace; see Options.LogVoid for the exception.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/ledger/state"
+	"github.com/docket-ledger/docket/ledger/tree"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// Config is read by Open and Init; later changes have no effect.
+type Config struct {
+	// Log keeps the records, State what is derived from them. Required.
+	// Close does not close them.
+	Log   tree.Log
+	State *state.Store
+
+	// Signer signs checkpoints; its name is the ledger's origin. VKey is
+	// its verifier key. Required.
+	Signer note.Signer
+	VKey   string
+
+	// Guard is the path of the guard file. Required. It is best kept on
+	// another disk than Log.
+	Guard string
+
+	// Now is the clock of admission; nil means time.Now.
+	Now func() time.Time
+
+	// QueueSize is how many records may be on their way at once; more are
+	// answered ErrBusy. Default 4096, at most 65536.
+	QueueSize int
+
+	// VoidsPerDay is how many refused records Options.LogVoid may log in a
+	// day (UTC). Default 8.
+	VoidsPerDay int
+
+	// Logger gets one line a batch, and what went wrong. nil means no log.
+	Logger *slog.Logger
+
+	// Metrics are counted into if set; see NewMetrics.
+	Metrics *Metrics
+}
+
+func (c Config) checked() (Config, error) {
+	if c.QueueSize == 0 {
+		c.QueueSize = 4096
+	}
+	if c.VoidsPerDay == 0 {
+		c.VoidsPerDay = 8
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics()
+	}
+	switch {
+	case c.Log == nil || c.State == nil:
+		return c, errors.New("ledger: Config.Log or Config.State is missing")
+	case c.Signer == nil || c.VKey == "":
+		return c, errors.New("ledger: Config.Signer or Config.VKey is missing")
+	case c.Guard == "":
+		return c, errors.New("ledger: Config.Guard is missing")
+	case c.QueueSize < 1 || c.QueueSize > 65536:
+		return c, fmt.Errorf("ledger: Config.QueueSize is %d, want 1 to 65536", c.QueueSize)
+	}
+	return c, nil
+}
+
+// A Ledger takes records and answers questions about them. Its methods may be
+// used concurrently.
+type Ledger struct {
+	cfg    Config
+	origin string
+	own    *verify.Policy // this ledger's own key, without witnesses
+	guard  *guard
+	keys   keyring
+	roots  roots
+	head   atomic.Pointer[published]
+
+	// The queue. slots bounds all records on their way, so a send on queue
+	// never blocks; checking counts those that are still with their caller.
+	slots    chan struct{}
+	queue    chan *waiter
+	checking atomic.Int64
+
+	mu       sync.Mutex // guards closing and the Add of callers
+	closing  bool
+	callers  sync.WaitGroup // Submit calls between entry and enqueuing
+	halted   chan struct{}  // closed when the ledger stops for good
+	haltOnce sync.Once
+	haltErr  error
+	done     chan struct{} // closed when the writer has ended
+	writer   writer
+}
+
+// published is a signed head and what proves records in it. It is not changed.
+type published struct {
+	verify.Checkpoint
+	note    []byte // the checkpoint as signed
+	nodes   nodes
+	support *supportCache
+}
+
+// Open opens a ledger that Init has begun. It recovers: a tree that was
+// committed but not signed is signed, state that lags is replayed. It returns
+// ErrEmpty if the log is empty, and an error that wraps ErrHalted if the guard
+// holds a head that the log does not extend; then nothing was signed.
+func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	cfg, err := cfg.checked()
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLedger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.load(ctx); err != nil {
+		return nil, err
+	}
+	go l.writer.run()
+	return l, nil
+}
+
+func newLedger(cfg Config) (*Ledger, error) {
+	own, err := verify.ParsePolicy([]byte("log " + cfg.VKey + "\nquorum none\n"))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: Config.VKey: %w", err)
+	}
+	l := &Ledger{
+		cfg: cfg, origin: cfg.Signer.Name(), own: own, keys: keyring{store: cfg.State},
+		slots: make(chan struct{}, cfg.QueueSize), queue: make(chan *waiter, cfg.QueueSize),
+		halted: make(chan struct{}), done: make(chan struct{}),
+	}
+	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
+	l.writer = writer{l: l}
+	l.writer.fold = rules.New(&l.writer, &l.writer)
+	return l, nil
+}
+
+// Close stops taking records, answers everyone who waits, and returns. It does
+// not close Config.Log and Config.State.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	again := l.closing
+	l.closing = true
+	l.mu.Unlock()
+	if !again {
+		l.callers.Wait()
+		close(l.queue)
+	}
+	<-l.done
+	return l.guard.close()
+}
+
+// Halted is closed when the ledger has stopped for good; Ready says why. The
+// process should end then: the next start reads back what happened.
+func (l *Ledger) Halted() <-chan struct{} { return l.halted }
+
+// Ready returns nil, or why no record is taken now: an error that wraps
+// ErrHalted or ErrStopping.
+func (l *Ledger) Ready() error {
+	select {
+	case <-l.halted:
+		return l.haltErr
+	default:
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return ErrStopping
+	}
+	return nil
+}
+
+// halt stops the ledger for good.
+func (l *Ledger) halt(reason error) error {
+	l.haltOnce.Do(func() {
+		l.haltErr = fmt.Errorf("%w: %w", ErrHalted, reason)
+		l.cfg.Logger.Error("ledger halted", slog.Any("error", reason))
+		close(l.halted)
+	})
+	return l.haltErr
+}

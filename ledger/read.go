@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/ledger/tree"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/tile"
+)
+
+// An Entry is a record in the log.
+type Entry struct {
+	ID       record.ID
+	Index    int64
+	Record   []byte // its exact bytes
+	Standing rules.Standing
+}
+
+// find returns where a record is; an error that wraps fs.ErrNotExist if head
+// does not hold it.
+func (l *Ledger) find(ctx context.Context, id record.ID, head *published) (int64, tlog.Hash, error) {
+	leaf, err := id.Hash()
+	if err != nil {
+		return 0, leaf, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	index, err := l.cfg.Log.Index(ctx, leaf)
+	if errors.Is(err, tree.ErrNotFound) || err == nil && index >= head.Size {
+		return 0, leaf, fmt.Errorf("no record %s in this ledger: %w", id, fs.ErrNotExist)
+	}
+	return index, leaf, err
+}
+
+func (l *Ledger) standing(index int64, leaf tlog.Hash) (rules.Standing, error) {
+	codes, findings, err := l.cfg.State.Standing(index)
+	return rules.Standing{Index: index, ID: record.HashID(leaf), Codes: codes, Findings: findings}, err
+}
+
+// Record returns the record with an id. The error wraps fs.ErrNotExist if the
+// log does not hold it.
+func (l *Ledger) Record(ctx context.Context, id record.ID) (Entry, error) {
+	index, leaf, err := l.find(ctx, id, l.head.Load())
+	if err != nil {
+		return Entry{}, err
+	}
+	leaves, err := l.cfg.Log.Leaves(ctx, index, index+1)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read record %d: %w", index, err)
+	}
+	s, err := l.standing(index, leaf)
+	return Entry{ID: id, Index: index, Record: leaves[0], Standing: s}, err
+}
+
+// A Key is what the ledger knows of a key.
+type Key struct {
+	rules.KeyInfo
+	KID string
+	// NextSeq is the number that its next signature should have.
+	NextSeq int64
+}
+
+// Key returns a key by its thumbprint. The error wraps fs.ErrNotExist if it was
+// never enrolled.
+func (l *Ledger) Key(_ context.Context, kid string) (Key, error) {
+	info, err := rules.ReadKey(l.cfg.State, kid)
+	if err != nil {
+		return Key{}, err
+	}
+	if info == nil {
+		return Key{}, fmt.Errorf("no key %.60q in this ledger: %w", kid, fs.ErrNotExist)
+	}
+	next, err := rules.NextSeq(l.cfg.State, kid)
+	return Key{KeyInfo: *info, KID: kid, NextSeq: next}, err
+}
+
+// Info describes the ledger as it stands.
+type Info struct {
+	Origin string
+	VKey   string
+	Size   int64
+	// Root is the standard base64 of the root hash, as in the checkpoint.
+	Root       string
+	Checkpoint []byte // as signed
+	// Rules is the version of the rules.
+	Rules int64
+	// Time is the ledger time. Without timemarks it is claimed, not proven.
+	Time record.Time
+}
+
+// Info returns what the newest checkpoint and the charter say.
+func (l *Ledger) Info(context.Context) (Info, error) {
+	head := l.head.Load()
+	charter, err := l.keys.charter()
+	if err != nil {
+		return Info{}, err
+	}
+	now, err := rules.Clock(l.cfg.State)
+	if err != nil {
+		return Info{}, err
+	}
+	return Info{
+		Origin: l.origin, VKey: l.cfg.VKey, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
+		Checkpoint: head.note, Rules: charter.Charter.Rules, Time: record.Time(now),
+	}, nil
+}
+
+var _ verify.Source = (*Ledger)(nil)
+
+// ReadFile implements verify.Source: "checkpoint" and the paths of
+// c2sp.org/tlog-tiles, as far as the newest checkpoint covers them.
+func (l *Ledger) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	head := l.head.Load()
+	if path == "checkpoint" {
+		return head.note, nil
+	}
+	id, err := tile.ParsePath(path)
+	if err != nil || id.Width > tile.Width(id.Level, id.N, head.Size) {
+		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	}
+	if id.Level != tile.Entries {
+		return l.cfg.Log.Tile(ctx, id.Level, id.N, id.Width)
+	}
+	start := id.N * tile.FullWidth
+	leaves, err := l.cfg.Log.Leaves(ctx, start, start+int64(id.Width))
+	if err != nil {
+		return nil, err
+	}
+	var bundle []byte
+	for _, leaf := range leaves {
+		if bundle, err = tile.AppendEntry(bundle, leaf); err != nil {
+			return nil, err
+		}
+	}
+	return bundle, nil
+}

@@ -1,0 +1,291 @@
+// Package state keeps what is derived from a log while records are admitted: the
+// rows of package rules, the standing of each record and the index of each
+// effective payload. It is a Pebble database with a cursor: how many records it
+// has seen, and the root of their tree. It is never ahead of the log and may be
+// behind after a crash; the ledger then replays what is missing. It can be
+// deleted at any time.
+//
+// Rows:
+//
+//	r <rules row>        value of rules.State
+//	s <index>            codes and findings of a record that has any
+//	p <payload hash>     index of the effective record with that payload
+//	c                    cursor: size ‖ root
+//
+// Keys of numbers are big endian; payload hashes are cut to 16 bytes and must be
+// compared with the record on a hit.
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// Config is read by Open.
+type Config struct {
+	// Dir is the directory of the database; it is made if it is not there.
+	Dir string
+	// FS is the file system; nil means the real one.
+	FS vfs.FS
+	// Cache is shared with other databases of the process; nil means a
+	// cache of Pebble's default size.
+	Cache *pebble.Cache
+	// Logger gets what Pebble has to say; nil means nothing is said.
+	Logger *slog.Logger
+}
+
+// A Store holds the state. Reads may run concurrently with each other and with
+// one writer; they see what was merged.
+type Store struct {
+	db    *pebble.DB
+	cache rows // what the writer read or wrote lately
+	size  int64
+	root  tlog.Hash
+}
+
+// rows is a bounded cache of rows, for the writer alone: nil means absent.
+type rows map[string][]byte
+
+const cacheRows = 1 << 16
+
+// Open opens the state, or makes an empty one.
+func Open(cfg Config) (*Store, error) {
+	opts := &pebble.Options{
+		FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: pebble.FormatTableFormatV6,
+		Logger: logger{cfg.Logger},
+		// The state can be made anew: a commit need not be in the WAL of
+		// a damaged disk, but it must never be half there.
+		MemTableSize: 32 << 20,
+	}
+	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
+	for i := 1; i < len(opts.Levels); i++ {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	db, err := pebble.Open(cfg.Dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open the rules state in %s: %w", cfg.Dir, err)
+	}
+	s := &Store{db: db, cache: rows{}}
+	raw, err := s.read("c")
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.root = tlog.Hash(emptyRoot)
+	if raw != nil {
+		if len(raw) != 8+tlog.HashSize {
+			return nil, errors.Join(fmt.Errorf("the cursor of the rules state in %s is damaged: delete that folder, it is made anew", cfg.Dir), db.Close())
+		}
+		s.size = int64(binary.BigEndian.Uint64(raw))
+		s.root = tlog.Hash(raw[8:])
+	}
+	return s, nil
+}
+
+var emptyRoot = sha256.Sum256(nil)
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Cursor returns how many records the state has seen, and the root of their
+// tree. It must not run concurrently with Merge or Reset.
+func (s *Store) Cursor() (size int64, root tlog.Hash) { return s.size, s.root }
+
+// Reset empties the state.
+func (s *Store) Reset() error {
+	if err := s.db.DeleteRange([]byte{0}, []byte{0xff}, pebble.Sync); err != nil {
+		return fmt.Errorf("empty the rules state: %w", err)
+	}
+	s.cache, s.size, s.root = rows{}, 0, tlog.Hash(emptyRoot)
+	return nil
+}
+
+func (s *Store) read(key string) ([]byte, error) {
+	v, closer, err := s.db.Get([]byte(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the rules state: %w", err)
+	}
+	out := append([]byte{}, v...)
+	return out, closer.Close()
+}
+
+// Get returns a row of package rules, as merged. It is part of rules.State;
+// Put is refused: writes go through an Overlay.
+func (s *Store) Get(key string) ([]byte, error) { return s.read("r" + key) }
+
+// Put refuses: see Overlay.
+func (s *Store) Put(string, []byte) error {
+	return errors.New("state: the merged state is written by Merge alone")
+}
+
+func indexKey(kind string, index int64) string {
+	return string(binary.BigEndian.AppendUint64([]byte(kind), uint64(index)))
+}
+
+func payloadKey(payload []byte) string {
+	h := sha256.Sum256(payload)
+	return "p" + string(h[:16])
+}
+
+// Payload returns the index of the effective record with this payload, or
+// ok = false. On a hit the caller compares the payloads.
+func (s *Store) Payload(payload []byte) (index int64, ok bool, err error) {
+	raw, err := s.read(payloadKey(payload))
+	if err != nil || len(raw) != 8 {
+		return 0, false, err
+	}
+	return int64(binary.BigEndian.Uint64(raw)), true, nil
+}
+
+// Standing returns the codes and findings of the record at index, which the
+// state must have seen.
+func (s *Store) Standing(index int64) (codes, findings []rules.Code, err error) {
+	raw, err := s.read(indexKey("s", index))
+	if err != nil || raw == nil {
+		return nil, nil, err
+	}
+	c, f, _ := strings.Cut(string(raw), ";")
+	return splitCodes(c), splitCodes(f), nil
+}
+
+func splitCodes(s string) []rules.Code {
+	if s == "" {
+		return nil
+	}
+	var out []rules.Code
+	for _, c := range strings.Split(s, ",") {
+		out = append(out, rules.Code(c))
+	}
+	return out
+}
+
+func joinCodes(codes []rules.Code) string {
+	words := make([]string, len(codes))
+	for i, c := range codes {
+		words[i] = string(c)
+	}
+	return strings.Join(words, ",")
+}
+
+// An Overlay is the state with the changes of one batch on top. It is a
+// rules.State. There is one at a time, and only the writer uses it.
+type Overlay struct {
+	store *Store
+	puts  map[string][]byte
+}
+
+// Overlay returns an overlay without changes.
+func (s *Store) Overlay() *Overlay { return &Overlay{store: s, puts: map[string][]byte{}} }
+
+// Get implements rules.State.
+func (o *Overlay) Get(key string) ([]byte, error) { return o.get("r" + key) }
+
+// Put implements rules.State.
+func (o *Overlay) Put(key string, value []byte) error {
+	o.puts["r"+key] = append([]byte{}, value...)
+	return nil
+}
+
+func (o *Overlay) get(key string) ([]byte, error) {
+	if v, ok := o.puts[key]; ok {
+		return v, nil
+	}
+	if v, ok := o.store.cache[key]; ok {
+		return v, nil
+	}
+	v, err := o.store.read(key)
+	if err != nil {
+		return nil, err
+	}
+	o.store.remember(key, v)
+	return v, nil
+}
+
+func (s *Store) remember(key string, value []byte) {
+	if len(s.cache) >= cacheRows {
+		clear(s.cache)
+	}
+	s.cache[key] = value
+}
+
+// Payload is Store.Payload with the batch on top.
+func (o *Overlay) Payload(payload []byte) (index int64, ok bool, err error) {
+	if raw, ok := o.puts[payloadKey(payload)]; ok {
+		return int64(binary.BigEndian.Uint64(raw)), true, nil
+	}
+	return o.store.Payload(payload)
+}
+
+// Judged notes the standing of a record and, if it is effective, its payload.
+func (o *Overlay) Judged(s rules.Standing, payload []byte) {
+	if len(s.Codes)+len(s.Findings) > 0 {
+		o.puts[indexKey("s", s.Index)] = []byte(joinCodes(s.Codes) + ";" + joinCodes(s.Findings))
+	}
+	if s.Effective() && payload != nil {
+		o.puts[payloadKey(payload)] = binary.BigEndian.AppendUint64(nil, uint64(s.Index))
+	}
+}
+
+// Merge makes the changes of o part of the state: it has now seen size records
+// with this root. It does not wait for the disk; what a crash loses is
+// replayed. After an error the state must be closed.
+func (s *Store) Merge(o *Overlay, size int64, root tlog.Hash) error {
+	b := s.db.NewBatch()
+	for key, value := range o.puts {
+		var err error
+		if len(value) == 0 {
+			err = b.Delete([]byte(key), nil)
+		} else {
+			err = b.Set([]byte(key), value, nil)
+		}
+		if err != nil {
+			return errors.Join(err, b.Close())
+		}
+		if key[0] == 'r' {
+			s.remember(key, value)
+		}
+	}
+	cursor := append(binary.BigEndian.AppendUint64(nil, uint64(size)), root[:]...)
+	if err := b.Set([]byte("c"), cursor, nil); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return errors.Join(fmt.Errorf("write the rules state: %w", err), b.Close())
+	}
+	s.size, s.root = size, root
+	return b.Close()
+}
+
+// logger hands Pebble's messages to slog. A write error of the state is as
+// fatal as Pebble says: the process ends, and the next start replays the log.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Infof(format string, args ...any) {
+	if l.log != nil {
+		l.log.Debug("pebble", slog.String("store", "state"), slog.String("message", fmt.Sprintf(format, args...)))
+	}
+}
+
+func (l logger) Errorf(format string, args ...any) {
+	if l.log != nil {
+		l.log.Error("pebble", slog.String("store", "state"), slog.String("message", fmt.Sprintf(format, args...)))
+	}
+}
+
+func (l logger) Fatalf(format string, args ...any) {
+	l.Errorf(format, args...)
+	panic("state: " + fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,71 @@
+// Package tree is the seam between a ledger and the Merkle log that keeps its
+// records: the one place where an embedded and a distributed log differ. What is
+// fit to be one is decided by package treetest.
+//
+// Leaves are hashed as RFC 6962, Section 2.1 says; tiles are those of
+// c2sp.org/tlog-tiles. Counts and indexes start at 0 and are never negative.
+package tree
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// A Head is a tree of the first Size leaves.
+type Head struct {
+	Size int64
+	Root tlog.Hash // at size 0 the root of the empty tree, SHA-256 of nothing
+}
+
+var (
+	// ErrNotFound: what is asked for is not below the head.
+	ErrNotFound = errors.New("tree: not in the log")
+
+	// ErrDuplicate is returned by Append if a leaf is in the log already, or
+	// twice in the batch. Nothing was appended.
+	ErrDuplicate = errors.New("tree: leaf is in the log already")
+
+	// ErrFull is returned by Append if there is too little room on the
+	// disk. Nothing was appended; making room helps.
+	ErrFull = errors.New("tree: too little room on the disk")
+
+	// ErrUnknown is returned by Append if the leaves may or may not have
+	// been appended. Stop, close the log, open it again and read its Head.
+	ErrUnknown = errors.New("tree: state unknown, open the log again")
+
+	// ErrInUse is returned when a log is opened that another process, or
+	// this one, has open.
+	ErrInUse = errors.New("tree: log is in use")
+)
+
+// A Log is an append-only Merkle tree on stable storage. All methods may be used
+// concurrently; reads see only what is on stable storage, also while Append
+// runs.
+type Log interface {
+	// Append returns once all leaves are integrated and the tree that holds
+	// them is on stable storage, with the index of each. An error is one of
+	// ErrDuplicate, ErrFull or ErrUnknown, or ctx ended before anything
+	// began. The leaves are retained and must not be changed.
+	Append(ctx context.Context, leaves [][]byte) (indexes []int64, err error)
+
+	// Head returns the newest head.
+	Head(ctx context.Context) (Head, error)
+
+	// Root returns the root of the tree of the first size leaves.
+	Root(ctx context.Context, size int64) (tlog.Hash, error)
+
+	// Tile returns the first width hashes, 32 bytes each, of hash tile n of a
+	// level (0 to 63).
+	Tile(ctx context.Context, level int, n int64, width int) ([]byte, error)
+
+	// Leaves returns the leaves start <= index < end.
+	Leaves(ctx context.Context, start, end int64) ([][]byte, error)
+
+	// Index returns where the leaf with this hash is.
+	Index(ctx context.Context, leafHash tlog.Hash) (int64, error)
+
+	// Close releases the log. Calls that run end first.
+	Close() error
+}
