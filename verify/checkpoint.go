@@ -53,6 +53,9 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint of %s: root: %w", lines[0], err)
 	}
+	if size == 0 && root != EmptyRoot {
+		return Checkpoint{}, fmt.Errorf("checkpoint of %s: size 0 with root %v, that of the empty tree is %v", lines[0], root, EmptyRoot)
+	}
 	return Checkpoint{lines[0], size, root}, nil
 }
 

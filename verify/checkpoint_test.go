@@ -51,6 +51,7 @@ func TestCheckpoint(t *testing.T) {
 		"size with underscore":     origin + "\n1_0\n" + h + "\n",
 		"size in Arabic digits":    origin + "\n١\n" + h + "\n",
 		"no size":                  origin + "\n\n" + h + "\n",
+		"size 0, another root":     origin + "\n0\n" + h + "\n",
 		"size 2^53":                origin + "\n9007199254740992\n" + h + "\n",
 		"size 2^64":                origin + "\n18446744073709551616\n" + h + "\n",
 		"root too short":           origin + "\n1\n" + "AAAA" + "\n",

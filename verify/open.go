@@ -113,13 +113,13 @@ func (p *Policy) Open(signed []byte) (Signed, error) {
 		return Signed{}, fmt.Errorf("checkpoint of %s: %w: signed by %s", cp.Origin, ErrOrigin, logs[0].Name)
 	}
 	if !p.Reached(names) {
-		return s, fmt.Errorf("checkpoint of %s: %w: %s; cosigned by %s", cp.Origin, ErrQuorum, p.quorum, list(names))
+		return s, fmt.Errorf("checkpoint of %s: %w: %s; cosigned by %s", cp.Origin, ErrQuorum, p.quorum, sentence(names))
 	}
 	return s, nil
 }
 
-// list writes names for a sentence.
-func list(names []string) string {
+// sentence lists names.
+func sentence(names []string) string {
 	if len(names) == 0 {
 		return "no witness of the policy"
 	}

@@ -194,7 +194,7 @@ func (p *parser) witness(args []string) error {
 
 func (p *parser) group(args []string) error {
 	if len(args) < 3 {
-		return errors.New("want: group <name> <k>|any|all <name>...")
+		return errors.New("want: group <name> <k>|any|all <name> [<name>...]")
 	}
 	g := group{name: args[0], members: args[2:]}
 	for _, m := range g.members {

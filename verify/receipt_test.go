@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/transparency-dev/merkle/compact"
@@ -20,8 +21,7 @@ type foreignTree struct {
 	nodes map[compact.NodeID][]byte
 }
 
-func newForeignTree(t testing.TB, size int, entry func(i int) []byte) *foreignTree {
-	t.Helper()
+func newForeignTree(size int, entry func(i int) []byte) *foreignTree {
 	f := &foreignTree{size: uint64(size), nodes: make(map[compact.NodeID][]byte)}
 	factory := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 	r := factory.NewEmptyRange(0)
@@ -30,7 +30,7 @@ func newForeignTree(t testing.TB, size int, entry func(i int) []byte) *foreignTr
 		leaf := rfc6962.DefaultHasher.HashLeaf(entry(i))
 		f.nodes[compact.NewNodeID(0, uint64(i))] = leaf
 		if err := r.Append(leaf, visit); err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 	}
 	return f
@@ -77,13 +77,16 @@ func (f *foreignTree) prove(t testing.TB, index int) []tlog.Hash {
 	return p
 }
 
+// bigTree is a tree of which newTestLog takes the beginning.
+var bigTree = sync.OnceValue(func() *foreignTree { return newForeignTree((verify.MaxTiles+10)*256, testEntry) })
+
 func testEntry(i int) []byte { return fmt.Appendf(nil, "entry %d", i) }
 
 // testReceipt proves entry 41 of a log of 100.
 func testReceipt(t testing.TB) (verify.Receipt, *verify.Policy) {
 	t.Helper()
 	log := newSigner(t, origin, verify.Ed25519, "log")
-	f := newForeignTree(t, 100, testEntry)
+	f := newForeignTree(100, testEntry)
 	signed, err := verify.Checkpoint{Origin: origin, Size: 100, Root: f.root(t, 100)}.Sign(log)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +149,7 @@ func TestReceipt(t *testing.T) {
 // TestReceiptSizes proves every entry of small logs.
 func TestReceiptSizes(t *testing.T) {
 	for size := 1; size <= 33; size++ {
-		f := newForeignTree(t, size, testEntry)
+		f := newForeignTree(size, testEntry)
 		cp := verify.Checkpoint{Origin: origin, Size: int64(size), Root: f.root(t, size)}
 		signed, err := cp.Sign(newSigner(t, origin, verify.Ed25519, "log"))
 		if err != nil {
