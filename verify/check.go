@@ -1,0 +1,256 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// ErrNotShown says that a receipt does not hold together with what is at hand:
+// the keys of its signers are not in it. Nothing is known to be wrong; the full
+// receipt, or further support, would tell.
+var ErrNotShown = errors.New("not shown in this file")
+
+// Proven is what a receipt proves under a trust policy: that the log holds the
+// record at this place; and, if it is full, that the keys of these holders
+// signed it and that it is effective as far as the file shows. It proves no
+// absence: that a key was not revoked, or the decision not reversed since.
+type Proven struct {
+	Signed Signed // the checkpoint
+	Index  int64
+	ID     record.ID
+	// Record was checked, signatures included, if Full is set; else only
+	// its spelling was.
+	Record *record.Unverified
+	Full   bool
+
+	// The rest is there only if Full is set.
+
+	// Standing is the record's, by the rules that need no other record than
+	// those in the file.
+	Standing rules.Standing
+	Charter  *record.Charter
+	Signers  []Signer
+	Clauses  []CitedClause
+}
+
+// A Signer is a signature and the holder of its key.
+type Signer struct {
+	Header record.Header
+	Holder string
+	Roles  []record.Role
+	// Enrolled is the index of the record that enrolled the key, 0 being
+	// the charter.
+	Enrolled int64
+	Recovery bool
+}
+
+// A CitedClause is a clause that a decision rests on, as it was published.
+type CitedClause struct {
+	Ground record.Ground
+	Title  string // of the policy
+	Clause record.Clause
+	// Published is the index of the policy, PublishedAt its newest iat: a
+	// claimed time.
+	Published   int64
+	PublishedAt record.Time
+	Historic    bool
+}
+
+// Check reports what r proves under p. rec is the record beside a bare receipt,
+// nil for a full one; more is support that did not fit into it. The error says
+// why r does not hold; it wraps ErrNotShown if nothing is wrong but something is
+// missing. A record that is void as far as the file shows is no error: see
+// Proven.Standing.
+func (r Receipt) Check(p *Policy, rec []byte, more ...Support) (*Proven, error) {
+	signed, err := p.Open(r.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	extra := Extra{Record: rec}
+	if r.Extra != nil {
+		if extra, err = ParseExtra(r.Extra); err != nil {
+			return nil, err
+		}
+		if rec != nil && !bytes.Equal(rec, extra.Record) {
+			return nil, errors.New("the receipt is for another record than the one beside it")
+		}
+	}
+	if extra.Record == nil {
+		return nil, fmt.Errorf("a bare receipt: give the record it is for: %w", ErrNotShown)
+	}
+	if err := r.Included(signed.Checkpoint, tlog.RecordHash(extra.Record)); err != nil {
+		return nil, err
+	}
+	u, err := record.Parse(extra.Record)
+	if err != nil {
+		return nil, err
+	}
+	proven := &Proven{Signed: signed, Index: r.Index, ID: u.ID(), Record: u}
+	if r.Extra == nil {
+		return proven, nil
+	}
+	proven.Full = true
+	c := checker{signed: signed, fold: rules.NewExcerpt(), keys: ring{record.Keyring{}, signed.Checkpoint.Origin}}
+	for _, s := range mergeSupport(extra.Support, more) {
+		if err := c.support(s, r.Index); err != nil {
+			return nil, fmt.Errorf("support, record %d: %w", s.Index, err)
+		}
+	}
+	return proven, c.judge(proven)
+}
+
+func mergeSupport(a, b []Support) []Support {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(x, y Support) int { return int(x.Index - y.Index) })
+	return slices.CompactFunc(all, func(x, y Support) bool { return x.Index == y.Index })
+}
+
+// ring is the keys that the support brings.
+type ring struct {
+	record.Keyring
+	origin string
+}
+
+// Origin implements record.Keys.
+func (r ring) Origin() string { return r.origin }
+
+// checker judges the records of a receipt in order.
+type checker struct {
+	signed    Signed
+	fold      *rules.Fold
+	keys      ring
+	supported []supported
+}
+
+type supported struct {
+	index  int64
+	record record.Checked
+}
+
+// support proves and judges one supporting record: it must be effective.
+func (c *checker) support(s Support, below int64) error {
+	if s.Index >= below {
+		return fmt.Errorf("it stands after the record, %d", below)
+	}
+	if err := (Receipt{Index: s.Index, Proof: s.Proof}).Included(c.signed.Checkpoint, tlog.RecordHash(s.Record)); err != nil {
+		return err
+	}
+	checked, err := record.Open(s.Record, c.keys)
+	if record.CodeOf(err) == record.KeyUnknown {
+		return fmt.Errorf("the key of a signer: %w", ErrNotShown)
+	}
+	if err != nil {
+		return err
+	}
+	standing, err := c.fold.Apply(s.Index, checked)
+	if err != nil {
+		return err
+	}
+	if !standing.Effective() {
+		return fmt.Errorf("it is void: %v", standing.Codes)
+	}
+	c.add(s.Index, checked)
+	return nil
+}
+
+func (c *checker) add(index int64, r record.Checked) {
+	for kid, key := range record.NewKeyring(r.Payload()) {
+		c.keys.Keyring[kid] = key
+	}
+	c.supported = append(c.supported, supported{index, r})
+}
+
+// judge checks the record itself, and tells who signed it under which clauses.
+func (c *checker) judge(p *Proven) error {
+	checked, err := p.Record.Verify(c.keys)
+	if record.CodeOf(err) == record.KeyUnknown {
+		return fmt.Errorf("the key of a signer: %w", ErrNotShown)
+	}
+	if err != nil {
+		return err
+	}
+	if p.Standing, err = c.fold.Apply(p.Index, checked); err != nil {
+		return err
+	}
+	c.add(p.Index, checked)
+	charter, ok := c.supported[0].record.Payload().(*record.Charter)
+	if !ok || c.supported[0].index != 0 {
+		return fmt.Errorf("the charter: %w", ErrNotShown)
+	}
+	if !slices.Contains(charter.LogKeys, p.Signed.LogKey.String()) {
+		return fmt.Errorf("the charter does not name the key that signed the checkpoint, %s", p.Signed.LogKey)
+	}
+	p.Charter = charter
+	for _, h := range checked.Headers() {
+		p.Signers = append(p.Signers, c.signer(h))
+	}
+	if d, ok := checked.Payload().(*record.Decision); ok {
+		for _, g := range d.Grounds {
+			if clause, ok := c.clause(g); ok {
+				p.Clauses = append(p.Clauses, clause)
+			}
+		}
+	}
+	return nil
+}
+
+// signer finds the last record that enrolled a key.
+func (c *checker) signer(h record.Header) Signer {
+	s := Signer{Header: h}
+	for _, r := range c.supported {
+		switch p := r.record.Payload().(type) {
+		case *record.Charter:
+			for _, f := range p.Founders {
+				if f.JWK.KID() == h.KID {
+					s.Holder, s.Roles, s.Enrolled = f.Holder, f.Roles, r.index
+				}
+			}
+			for _, k := range p.Recovery.Keys {
+				if k.KID() == h.KID {
+					s.Holder, s.Recovery, s.Enrolled = "recovery key", true, r.index
+				}
+			}
+		case *record.KeyEnrol:
+			if p.JWK.KID() == h.KID {
+				s.Holder, s.Roles, s.Enrolled = p.Holder, p.Roles, r.index
+			}
+		}
+	}
+	return s
+}
+
+// clause finds a clause that is cited among the support.
+func (c *checker) clause(g record.Ground) (CitedClause, bool) {
+	for _, r := range c.supported {
+		p, ok := r.record.Payload().(*record.PolicyPublish)
+		if !ok || r.record.ID() != g.Record {
+			continue
+		}
+		for _, l := range p.Clauses {
+			if l.Clause == g.Clause {
+				return CitedClause{Ground: g, Title: p.Title, Clause: l, Published: r.index,
+					PublishedAt: record.Time(newestIAT(r.record.Headers())), Historic: p.Historic != nil}, true
+			}
+		}
+	}
+	return CitedClause{}, false
+}
+
+func newestIAT(headers []record.Header) int64 {
+	newest := int64(0)
+	for _, h := range headers {
+		newest = max(newest, h.IAT)
+	}
+	return newest
+}
+
+// Key implements record.Keys.
+func (r ring) Key(kid string) crypto.PublicKey { return r.Keyring.Key(kid) }
