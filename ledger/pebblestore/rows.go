@@ -1,0 +1,171 @@
+package pebblestore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/trillian"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const hashSize = 32
+
+// errDamaged is wrapped by errors about rows that can't be what was written.
+var errDamaged = errors.New("damaged row")
+
+func treeKey(id int64) []byte { return binary.BigEndian.AppendUint64([]byte{'T'}, uint64(id)) }
+
+// prefix begins all rows of a kind of a tree.
+func (t *tree) prefix(kind byte) []byte {
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 32), kind), t.number)
+}
+
+// prefixEnd is the first key after all that begin with p.
+func prefixEnd(p []byte) []byte {
+	end := bytes.Clone(p)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+func (t *tree) rootKey(nanos uint64) []byte {
+	return binary.BigEndian.AppendUint64(t.prefix('R'), nanos)
+}
+
+func (t *tree) leafKey(index int64) []byte {
+	return binary.BigEndian.AppendUint64(t.prefix('L'), uint64(index))
+}
+
+func (t *tree) identityKey(identity []byte) []byte {
+	return append(t.prefix('I'), identity[:min(16, len(identity))]...)
+}
+
+func (t *tree) merklePrefix(hash []byte) []byte {
+	return append(t.prefix('H'), hash[:min(16, len(hash))]...)
+}
+
+func (t *tree) tileKey(level int, n int64) []byte {
+	return binary.BigEndian.AppendUint64(append(t.prefix('M'), byte(level)), uint64(n))
+}
+
+func (t *tree) nodeKey(level int, index int64) []byte {
+	return binary.BigEndian.AppendUint64(append(t.prefix('n'), byte(level)), uint64(index))
+}
+
+func (t *tree) queueKey(nanos, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(t.prefix('Q'), nanos), sequence)
+}
+
+const (
+	ownIdentity = 1 << iota // the identity is not the Merkle hash
+	nilExtra                // there is no extra data
+	nilValue
+)
+
+// appendLeaf encodes a leaf for rows L and Q.
+func appendLeaf(b []byte, l *trillian.LogLeaf, queued, integrated time.Time) []byte {
+	b = append(b, l.MerkleLeafHash...)
+	b = binary.BigEndian.AppendUint64(b, uint64(queued.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(integrated.UnixNano()))
+	var flags byte
+	same := bytes.Equal(l.LeafIdentityHash, l.MerkleLeafHash)
+	if !same {
+		flags |= ownIdentity
+	}
+	if l.ExtraData == nil {
+		flags |= nilExtra
+	}
+	if l.LeafValue == nil {
+		flags |= nilValue
+	}
+	b = append(b, flags)
+	if !same {
+		b = append(b, l.LeafIdentityHash...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(l.LeafValue)))
+	b = append(b, l.LeafValue...)
+	return append(b, l.ExtraData...)
+}
+
+// parseLeaf decodes what appendLeaf made. The leaf does not refer to b.
+func parseLeaf(b []byte, index int64) (*trillian.LogLeaf, error) {
+	bad := fmt.Errorf("%w: leaf %d", errDamaged, index)
+	const fixed = hashSize + 8 + 8 + 1
+	if len(b) < fixed {
+		return nil, bad
+	}
+	b = bytes.Clone(b)
+	l := &trillian.LogLeaf{
+		MerkleLeafHash: b[:hashSize:hashSize], LeafIndex: index,
+		QueueTimestamp:     nanos(binary.BigEndian.Uint64(b[hashSize:])),
+		IntegrateTimestamp: nanos(binary.BigEndian.Uint64(b[hashSize+8:])),
+	}
+	flags := b[fixed-1]
+	b = b[fixed:]
+	l.LeafIdentityHash = l.MerkleLeafHash
+	if flags&ownIdentity != 0 {
+		if len(b) < hashSize {
+			return nil, bad
+		}
+		l.LeafIdentityHash, b = b[:hashSize:hashSize], b[hashSize:]
+	}
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, bad
+	}
+	b = b[k:]
+	if l.LeafValue = b[:n:n]; flags&nilValue != 0 {
+		l.LeafValue = nil
+	}
+	if l.ExtraData = b[n:]; flags&nilExtra != 0 {
+		l.ExtraData = nil
+	}
+	return l, nil
+}
+
+func nanos(n uint64) *timestamppb.Timestamp { return timestamppb.New(time.Unix(0, int64(n))) }
+
+// leaf returns the leaf at an index, or nil if there is none.
+func (t *tree) leaf(index int64) (*trillian.LogLeaf, error) {
+	v, closer, err := t.store.db.Get(t.leafKey(index))
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := parseLeaf(v, index)
+	return l, errors.Join(err, closer.Close())
+}
+
+// indexOf returns where the leaf with an identity is stored, or -1.
+func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
+	v, closer, err := t.store.db.Get(t.identityKey(identity))
+	if notFound(err) {
+		return -1, nil, nil
+	}
+	if err != nil {
+		return -1, nil, err
+	}
+	index := int64(-1)
+	if len(v) == 8 {
+		index = int64(binary.BigEndian.Uint64(v))
+	}
+	if err := closer.Close(); err != nil {
+		return -1, nil, err
+	}
+	l, err := t.leaf(index)
+	if err != nil {
+		return -1, nil, err
+	}
+	if l == nil || !bytes.Equal(l.LeafIdentityHash, identity) {
+		return -1, nil, fmt.Errorf("%w: identity %x leads to leaf %d, which has another", errDamaged, identity, index)
+	}
+	return index, l, nil
+}
