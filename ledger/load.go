@@ -72,7 +72,7 @@ func (l *Ledger) replay(ctx context.Context, head tree.Head) error {
 	size, root := l.cfg.State.Cursor()
 	same := size <= head.Size
 	if same && size > 0 {
-		have, err := l.cfg.Log.Root(ctx, size)
+		have, err := tlog.TreeHash(size, tileReader{ctx, l.cfg.Log})
 		if err != nil {
 			return err
 		}

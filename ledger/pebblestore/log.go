@@ -87,7 +87,7 @@ func (l logStorage) AddSequencedLeaves(_ context.Context, tree *trillian.Tree, l
 		return nil, err
 	}
 	if err := l.s.room(); err != nil {
-		return nil, status.Error(codes.ResourceExhausted, err.Error())
+		return nil, err
 	}
 	t.writer.Lock()
 	defer t.writer.Unlock()
@@ -254,4 +254,3 @@ func (tx *logTX) leavesByHash(hashes [][]byte) ([]*trillian.LogLeaf, error) {
 	}
 	return out, nil
 }
-

@@ -92,8 +92,9 @@ type Options struct {
 	// 100,000 and 256 MiB.
 	MaxQueued, MaxQueuedBytes int
 	// MinFree is how many bytes must be free on the disk for a write.
-	// 0 means 64 MiB.
+	// 0 means 64 MiB. Free, if set, returns how many are, instead of FS.
 	MinFree uint64
+	Free    func() (uint64, error)
 	// Logger gets what Pebble has to say; nil means nothing is said.
 	Logger *slog.Logger
 	// Fatal is called when a commit failed: it must not return. nil means
@@ -129,6 +130,12 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	if opt.MinFree == 0 {
 		opt.MinFree = 64 << 20
+	}
+	if opt.Free == nil {
+		opt.Free = func() (uint64, error) {
+			usage, err := opt.FS.GetDiskUsage(dir)
+			return usage.AvailBytes, err
+		}
 	}
 	if opt.Fatal == nil {
 		opt.Fatal = func(reason string) {
@@ -208,15 +215,15 @@ func (s *Store) Close() error {
 
 // room returns ErrFull if the disk has too little room for a write.
 func (s *Store) room() error {
-	usage, err := s.opt.FS.GetDiskUsage(s.dir)
+	free, err := s.opt.Free()
+	if errors.Is(err, vfs.ErrUnsupported) {
+		return nil // a file system in memory
+	}
 	if err != nil {
-		if errors.Is(err, vfs.ErrUnsupported) {
-			return nil // a file system in memory
-		}
 		return fmt.Errorf("free space of %s: %w", s.dir, err)
 	}
-	if usage.AvailBytes < s.opt.MinFree {
-		return fmt.Errorf("%w: %d MiB free in %s, %d MiB wanted", ErrFull, usage.AvailBytes>>20, s.dir, s.opt.MinFree>>20)
+	if free < s.opt.MinFree {
+		return fmt.Errorf("%w: %d MiB free in %s, %d MiB wanted", ErrFull, free>>20, s.dir, s.opt.MinFree>>20)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (q *queue) take(limit int, cutoff time.Time, skip []*queued) []*queued {
 // queueLeaves queues what is not there yet, see storage.LogStorage.
 func (t *tree) queueLeaves(leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
 	if err := t.store.room(); err != nil {
-		return nil, status.Error(codes.ResourceExhausted, err.Error())
+		return nil, err
 	}
 	out := make([]*trillian.QueuedLogLeaf, len(leaves))
 	var held []*queued
@@ -182,4 +182,27 @@ func (t *tree) loadQueue() error {
 		t.queue.sequence = max(t.queue.sequence, i.sequence)
 		return true, nil
 	})
+}
+
+// Unqueue takes leaves that QueueLeaves has queued out of the queue again. It
+// must not run while a transaction may dequeue them. With DurableQueue it is
+// not supported.
+func (s *Store) Unqueue(treeID int64, leaves []*trillian.LogLeaf) error {
+	if s.opt.Queue == DurableQueue {
+		return status.Error(codes.Unimplemented, "unqueue from a durable queue")
+	}
+	t, err := s.tree(treeID)
+	if err != nil {
+		return err
+	}
+	t.queue.mu.Lock()
+	var items []*queued
+	for _, l := range leaves {
+		if i := t.queue.pending[string(l.LeafIdentityHash)]; i != nil && i.leaf == l {
+			items = append(items, i)
+		}
+	}
+	t.queue.mu.Unlock()
+	t.queue.drop(items)
+	return nil
 }

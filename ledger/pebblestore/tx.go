@@ -294,4 +294,3 @@ func (tx *logTX) nextEdge(size uint64) map[compact.NodeID][]byte {
 	}
 	return edge
 }
-

@@ -53,9 +53,6 @@ type Log interface {
 	// Head returns the newest head.
 	Head(ctx context.Context) (Head, error)
 
-	// Root returns the root of the tree of the first size leaves.
-	Root(ctx context.Context, size int64) (tlog.Hash, error)
-
 	// Tile returns the first width hashes, 32 bytes each, of hash tile n of a
 	// level (0 to 63).
 	Tile(ctx context.Context, level int, n int64, width int) ([]byte, error)
