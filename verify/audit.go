@@ -50,6 +50,10 @@ const (
 	AuditUnjudged rules.Code = "audit.unjudged" // records that could not be judged
 )
 
+// ErrCheckpoint is returned by Audit if the log's checkpoint does not parse or
+// does not satisfy the policy: nothing in the log can be trusted then.
+var ErrCheckpoint = errors.New("the checkpoint does not hold")
+
 // AuditOptions change what an audit tells on its way.
 type AuditOptions struct {
 	// Found is called for each finding, in the order of the log. Required.
@@ -88,7 +92,7 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 	}
 	signed, err := p.Open(note)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	a := &audit{
 		opt: opt, tree: signed.Tree(src), state: rules.Memory{},

@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,7 +81,7 @@ func Main(name string, run func(ctx context.Context, args []string, std Streams)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
-	if err != nil && err != errSilent && !errors.Is(err, flag.ErrHelp) {
+	if err != nil && !errors.Is(err, errSilent) && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		if Code(err) == 2 {
 			fmt.Fprintf(os.Stderr, "%s: try %s -h\n", name, name)
@@ -193,4 +194,24 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Version is the command that prints what was built.
+func Version(_ context.Context, args []string, std Streams) error {
+	flags := Flags("version")
+	if err := flags.ParseArgs(args, 0, 0, "", "version"); err != nil {
+		return err
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return Unknown(errors.New("this program was built without build information"))
+	}
+	revision := "unknown"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	_, err := fmt.Fprintf(std.Out, "%s %s\nrevision %s\n%s\n", info.Main.Path, info.Main.Version, revision, info.GoVersion)
+	return err
 }
