@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -32,32 +31,22 @@ func (l *Ledger) prove(ctx context.Context, index int64, head *published) ([]tlo
 	return proof, nil
 }
 
-// bare makes the bare receipt of a record and checks it the way its holder
-// will: nothing leaves that package verify would not accept.
+// bare makes the bare receipt of a record.
 func (l *Ledger) bare(ctx context.Context, index int64, leaf tlog.Hash, head *published) ([]byte, error) {
+	return l.receipt(ctx, index, leaf, head, nil)
+}
+
+// receipt makes a receipt and checks it with package verify, as its holder will:
+// nothing leaves that does not hold. The signature of its checkpoint was checked
+// when it was made, once for all receipts.
+func (l *Ledger) receipt(ctx context.Context, index int64, leaf tlog.Hash, head *published, extra []byte) ([]byte, error) {
 	proof, err := l.prove(ctx, index, head)
 	if err != nil {
 		return nil, err
 	}
-	text := verify.Receipt{Index: index, Proof: proof, Checkpoint: head.note}.Marshal()
-	if err := checkReceipt(text, leaf, head); err != nil {
-		return nil, err
-	}
-	return text, nil
-}
-
-// checkReceipt reads a receipt back. The signature of its checkpoint was
-// checked when it was made, once for all receipts.
-func checkReceipt(text []byte, leaf tlog.Hash, head *published) error {
-	r, err := verify.ParseReceipt(text)
-	if err != nil {
-		return fmt.Errorf("the receipt that was just made does not parse: %w", err)
-	}
-	if !bytes.Equal(r.Checkpoint, head.note) {
-		return fmt.Errorf("the receipt for record %d holds another checkpoint", r.Index)
-	}
+	r := verify.Receipt{Extra: extra, Index: index, Proof: proof, Checkpoint: head.note}
 	if err := r.Included(head.Checkpoint, leaf); err != nil {
-		return fmt.Errorf("the receipt for record %d that was just made does not hold: %w", r.Index, err)
+		return nil, fmt.Errorf("the receipt for record %d that was just made does not hold: %w", index, err)
 	}
-	return nil
+	return r.Marshal(), nil
 }

@@ -49,19 +49,11 @@ func (l *Ledger) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
 		extra.Support = append(extra.Support, s)
 	}
 	slices.SortFunc(extra.Support, func(a, b verify.Support) int { return int(a.Index - b.Index) })
-	proof, err := l.prove(ctx, index, head)
-	if err != nil {
-		return nil, err
-	}
 	encoded, err := extra.Marshal()
 	if err != nil {
 		return nil, err
 	}
-	text := verify.Receipt{Extra: encoded, Index: index, Proof: proof, Checkpoint: head.note}.Marshal()
-	if err := checkReceipt(text, leaf, head); err != nil {
-		return nil, err
-	}
-	return text, nil
+	return l.receipt(ctx, index, leaf, head, encoded)
 }
 
 // parsed returns the record at index, without checking it again.

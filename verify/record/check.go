@@ -58,13 +58,13 @@ func oneOf[S ~string](c *checker, member string, value S, allowed []S) {
 	for i, a := range allowed {
 		words[i] = string(a)
 	}
-	if value == "" {
-		c.missing(member, strings.Join(words, ", "))
-		return
-	}
 	want := strings.Join(words, ", ")
 	if len(words) > 1 {
 		want = "one of " + want
+	}
+	if value == "" {
+		c.missing(member, want)
+		return
 	}
 	c.wrong(member, quote(string(value)), want)
 }
@@ -90,45 +90,91 @@ func (c *checker) given(member string, t Time) {
 	}
 }
 
-func (c *checker) pattern(member, s string, re *regexp.Regexp, want string) {
+// form checks a string with a function that says whether it has its form.
+func (c *checker) form(member, s string, is func(string) bool, want string) {
 	switch {
 	case s == "":
 		c.missing(member, want)
-	case !re.MatchString(s):
+	case !is(s):
 		c.wrong(member, quote(s), want)
 	}
 }
 
 var (
-	slugPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
-	casePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,63}$`)
 	langPattern    = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$`)
 	countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
-	originPattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,127}(/[a-zA-Z0-9._~-]{1,64}){0,8}$`)
 )
 
+func isLang(s string) bool {
+	return s == "en" || langPattern.MatchString(s) // most are, and it takes its time
+}
+
+// isSlug reports whether s is 1 to 64 of a-z, 0-9 and -, not beginning with -.
+func isSlug(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isLower(c) && !isDigit(c) && (c != '-' || i == 0) {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 64
+}
+
+func isCaseName(s string) bool {
+	return isSlug(s) && len(s) >= 3 && !strings.HasPrefix(s, "d-")
+}
+
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// ValidOrigin reports whether s may be the origin of a ledger: a host name, with
+// a port if need be, of at most 128 of a-z, 0-9, full stop, colon and -, and at
+// most 8 path segments of at most 64 of these, A-Z, _ and ~; without scheme and
+// final slash.
+func ValidOrigin(s string) bool {
+	host, path, hasPath := strings.Cut(s, "/")
+	for i := range len(host) {
+		if c := host[i]; !isLower(c) && !isDigit(c) && (i == 0 || !strings.Contains(".:-", string(c))) {
+			return false
+		}
+	}
+	if len(host) < 1 || len(host) > 128 || strings.Count(path, "/") > 7 {
+		return false
+	}
+	if !hasPath {
+		return true
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		for i := range len(segment) {
+			c := segment[i]
+			if !isLower(c|0x20) && !isDigit(c) && !strings.Contains("._~-", string(c)) {
+				return false
+			}
+		}
+		if len(segment) < 1 || len(segment) > 64 {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *checker) slug(member, s string) {
-	c.pattern(member, s, slugPattern, "1 to 64 of a-z, 0-9 and -, beginning with a letter or digit")
+	c.form(member, s, isSlug, "1 to 64 of a-z, 0-9 and -, beginning with a letter or digit")
 }
 
 func (c *checker) caseName(member, s string) {
-	const want = "3 to 64 of a-z, 0-9 and -, not beginning with - or d-"
-	c.pattern(member, s, casePattern, want)
-	if strings.HasPrefix(s, "d-") {
-		c.wrong(member, quote(s), want)
-	}
+	c.form(member, s, isCaseName, "3 to 64 of a-z, 0-9 and -, not beginning with - or d-")
 }
 
 func (c *checker) lang(member, s string) {
-	c.pattern(member, s, langPattern, "a BCP 47 language tag like en or de-AT")
+	c.form(member, s, isLang, "a BCP 47 language tag like en or de-AT")
 }
 
 func (c *checker) country(member, s string) {
-	c.pattern(member, s, countryPattern, "an ISO 3166-1 code of two capital letters")
+	c.form(member, s, countryPattern.MatchString, "an ISO 3166-1 code of two capital letters")
 }
 
 func (c *checker) origin(member, s string) {
-	c.pattern(member, s, originPattern, "the origin of a ledger, like ledger.example.com/2026")
+	c.form(member, s, ValidOrigin, "the origin of a ledger, like ledger.example.com/2026")
 }
 
 // hash checks for 32 bytes in unpadded base64url.

@@ -26,10 +26,16 @@ func encode(v any) ([]byte, error) {
 }
 
 // decode parses b into v and accepts exactly what encode would produce. v must
-// point to a zero value. part names what b is, for the error.
-func decode(part string, b []byte, v any) error {
+// point to a zero value. part names what b is, for the error. check looks at v
+// before the spellings are compared: that a member is missing says more than
+// where the bytes part.
+func decode(part string, b []byte, v any, check func(*checker)) error {
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
 		return jsonError(part, b, err)
+	}
+	c := checker{part: part}
+	if check(&c); c.err != nil {
+		return c.err
 	}
 	canonical, err := encode(v)
 	if err != nil {
@@ -49,8 +55,18 @@ func spellingError(part string, b, canonical []byte) *Error {
 	}
 	from := max(0, i-12)
 	window := func(t []byte) string { return quote(string(t[from:min(len(t), i+12)])) }
-	return malformed(part, "", fmt.Sprintf("%s at byte %d", window(b), i),
+	return malformed(part, memberAt(b, i), fmt.Sprintf("%s at byte %d", window(b), i),
 		"canonical JSON (RFC 8785; no null, no empty or false member): "+window(canonical))
+}
+
+// memberAt returns the member of the JSON text b that byte i belongs to.
+func memberAt(b []byte, i int) string {
+	d := jsontext.NewDecoder(bytes.NewReader(b))
+	for {
+		if _, err := d.ReadToken(); err != nil || d.InputOffset() > int64(i) {
+			return strings.TrimPrefix(string(d.StackPointer()), "/")
+		}
+	}
 }
 
 // jsonError turns the error of a JSON parser into one that names the member.

@@ -24,7 +24,11 @@ type Keys interface {
 
 // Checked is a record whose spelling and signatures were checked. Only Open and
 // Unverified.Verify make a useful one.
-type Checked struct{ *Unverified }
+type Checked struct{ *unverified }
+
+// unverified has the methods of Unverified, and a name that no other package
+// can set in a Checked.
+type unverified = Unverified
 
 // Open reads a record and checks its spelling and every signature. Keys come
 // from keys, for a charter from the charter itself, and for the new key of a

@@ -67,11 +67,16 @@ func parse(b []byte, minSignatures int) (*Unverified, error) {
 		return nil, malformed("record", "", fmt.Sprintf("%d bytes", len(b)), fmt.Sprintf("at most %d", MaxSize))
 	}
 	u := &Unverified{bytes: b}
-	if err := decode("record", b, &u.jws); err != nil {
+	err := decode("record", b, &u.jws, func(c *checker) {
+		if u.jws.Payload == "" {
+			c.missing("payload", "the payload in base64url")
+		}
+		if n := len(u.jws.Signatures); n < minSignatures || n > MaxSignatures {
+			c.wrong("signatures", fmt.Sprintf("%d signatures", n), fmt.Sprintf("1 to %d", MaxSignatures))
+		}
+	})
+	if err != nil {
 		return nil, explainJWS(err)
-	}
-	if n := len(u.jws.Signatures); n < minSignatures || n > MaxSignatures {
-		return nil, malformed("record", "signatures", fmt.Sprintf("%d signatures", n), fmt.Sprintf("1 to %d", MaxSignatures))
 	}
 	if err := u.parseSignatures(); err != nil {
 		return nil, err
@@ -116,11 +121,10 @@ func (u *Unverified) parseSignatures() error {
 			return malformed(part, "signature", quote(s.Signature), "64 bytes in strict base64url without padding")
 		}
 		h := &u.headers[i]
-		if err := decode(part, protected, h); err != nil {
+		if err := decode(part, protected, h, h.check); err != nil {
 			return err
 		}
 		c := checker{part: part}
-		h.check(&c)
 		if i > 0 && u.headers[i-1].KID == h.KID {
 			c.wrong("kid", "a key that signed already", "one signature by each key")
 		}
@@ -141,17 +145,18 @@ func (u *Unverified) parseSignatures() error {
 // spelling of it.
 func parsePayload(b []byte) (Payload, error) {
 	var head struct {
-		V    int64 `json:"v"`
-		Type Type  `json:"type"`
+		V    *int64 `json:"v"`
+		Type Type   `json:"type"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
 		return nil, jsonError("payload", b, err)
 	}
-	if head.V != 1 {
-		return nil, &Error{Code: Unsupported, Part: "payload", Member: "v", Found: fmt.Sprint(head.V), Want: "1"}
-	}
 	p := newPayload(head.Type)
 	switch {
+	case head.V == nil:
+		return nil, malformed("payload", "v", "nothing", "1")
+	case *head.V != 1:
+		return nil, &Error{Code: Unsupported, Part: "payload", Member: "v", Found: fmt.Sprint(*head.V), Want: "1"}
 	case head.Type == "":
 		return nil, malformed("payload", "type", "nothing", "the type of the record")
 	case slices.Contains(reserved, head.Type):
@@ -161,22 +166,10 @@ func parsePayload(b []byte) (Payload, error) {
 		return nil, &Error{Code: Unsupported, Part: "payload", Member: "type", Found: quote(string(head.Type)),
 			Want: "charter, key.enrol, key.revoke, policy.publish, policy.repeal, decision or ratification"}
 	}
-	if err := decode("payload", b, p); err != nil {
-		return nil, err
-	}
-	if err := checkPayload(p); err != nil {
+	if err := decode("payload", b, p, p.check); err != nil {
 		return nil, err
 	}
 	return p, nil
-}
-
-func checkPayload(p Payload) error {
-	c := checker{part: "payload"}
-	p.check(&c)
-	if c.err != nil {
-		return c.err
-	}
-	return nil
 }
 
 // NewDraft returns a record without signatures that states p. It sets v and
@@ -185,8 +178,9 @@ func NewDraft(p Payload) (*Unverified, error) {
 	h := p.Head()
 	h.V = 1
 	h.Type = typeOf(p)
-	if err := checkPayload(p); err != nil {
-		return nil, err
+	c := checker{part: "payload"}
+	if p.check(&c); c.err != nil {
+		return nil, c.err
 	}
 	payload, err := encode(p)
 	if err != nil {

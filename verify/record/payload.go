@@ -153,7 +153,7 @@ func (p *Charter) check(c *checker) {
 	c.text("contact", p.Contact)
 	c.between("decide_tolerance", p.DecideTolerance, 0, maxHours)
 	c.between("draft_life", p.DraftLife, 1, maxHours)
-	c.count("founders", len(p.Founders), 1, MaxSignatures)
+	c.count("founders", len(p.Founders), 1, MaxSignatures-1)
 	seen := map[string]bool{}
 	for i, f := range p.Founders {
 		m := at("founders", i)

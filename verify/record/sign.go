@@ -81,7 +81,7 @@ func (u *Unverified) Merge(other *Unverified) (*Unverified, error) {
 func headerKID(s signature) string {
 	var h Header
 	b, err := base64.RawURLEncoding.DecodeString(s.Protected)
-	if err != nil || decode("", b, &h) != nil {
+	if err != nil || decode("", b, &h, h.check) != nil {
 		return "" // only signatures that were parsed or just made come here
 	}
 	return h.KID

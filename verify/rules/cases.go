@@ -113,6 +113,8 @@ func (e *exam) transition(c *caseRow, d *record.Decision) (record.ID, error) {
 	from, lapsed := "", record.ID("")
 	if c != nil {
 		from = string(c.action)
+	}
+	if c != nil && slices.Contains(measures, c.action) {
 		p, err := cached[pendingRow](e, rowPending+string(c.by))
 		if err != nil {
 			return "", err

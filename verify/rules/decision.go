@@ -61,7 +61,7 @@ func (e *exam) grounds(d *record.Decision, lapsed record.ID) ([]*record.Clause, 
 	rests := slices.Contains(unrestrained, d.Action)
 	for _, g := range d.Grounds {
 		if g.Policy == "" { // a reinstatement that cites what lapsed
-			if lapsed == "" || g.Record != lapsed {
+			if g.Record != lapsed && !e.fold.excerpt { // an excerpt may lack what lapsed
 				e.void(GroundUnpublished)
 			}
 			rests = true

@@ -59,7 +59,7 @@ func (e *exam) found(p *record.Charter) error {
 	if err := e.putJSON(rowCharter, e.charter); err != nil {
 		return err
 	}
-	if err := e.checkReach(); err != nil {
+	if err := e.checkReach(e.quorums()); err != nil {
 		return err
 	}
 	return e.tick()
@@ -103,6 +103,10 @@ func (e *exam) enrol(p *record.KeyEnrol) error {
 	if err != nil {
 		return err
 	}
+	before, err := e.reach()
+	if err != nil {
+		return err
+	}
 	info := &KeyInfo{JWK: p.JWK, Holder: p.Holder, Roles: p.Roles, Indexes: []int64{e.index}, ValidUntil: p.ValidUntil}
 	if old != nil {
 		info.Indexes = append(slices.Clone(old.Indexes), e.index)
@@ -124,7 +128,7 @@ func (e *exam) enrol(p *record.KeyEnrol) error {
 			return err
 		}
 	}
-	return e.checkReach()
+	return e.checkReach(before)
 }
 
 func (e *exam) revoke(p *record.KeyRevoke) error {
@@ -143,8 +147,15 @@ func (e *exam) revoke(p *record.KeyRevoke) error {
 	case old.Revoked != nil && (p.Reason != record.Compromised || old.Revoked.Reason == record.Compromised):
 		e.void(RevokeUnknown)
 	}
+	before, err := e.reach()
+	if err != nil {
+		return err
+	}
 	info := *old
 	info.Revoked = &Revocation{Index: e.index, Reason: p.Reason, Since: p.Since}
+	if old.Revoked != nil {
+		info.Revoked.Index = old.Revoked.Index // it ended there already
+	}
 	if err := e.putJSON(rowKey+p.KID, &info); err != nil {
 		return err
 	}
@@ -157,7 +168,7 @@ func (e *exam) revoke(p *record.KeyRevoke) error {
 	case record.Compromised:
 		e.find(KeyContested)
 	case record.Retired:
-		return e.checkReach()
+		return e.checkReach(before)
 	}
 	return nil
 }
@@ -179,28 +190,47 @@ func (e *exam) listRole(role record.Role, kid string, holds bool) error {
 	return e.putJSON(rowRole+string(role), kids)
 }
 
-// checkReach voids the record if, after it, the keys in force can't reach the
-// quorum of a watched role.
-func (e *exam) checkReach() error {
+// quorums returns those of the watched roles.
+func (e *exam) quorums() map[record.Role]int64 {
 	c := e.charter.Charter
-	for role, quorum := range map[record.Role]int64{
+	return map[record.Role]int64{
 		record.RoleRegistrar: c.RegistrarQuorum, record.RoleAdministration: c.AdministrationQuorum,
-	} {
+	}
+}
+
+// reach counts the distinct holders of each watched role with a key in force.
+func (e *exam) reach() (map[record.Role]int64, error) {
+	reach := map[record.Role]int64{}
+	for _, role := range watched {
 		kids, err := cached[[]string](e, rowRole+string(role))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		holders := map[string]bool{}
 		for i := 0; kids != nil && i < len(*kids); i++ {
 			k, err := cached[KeyInfo](e, rowKey+(*kids)[i])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if k != nil && k.Revoked == nil && !k.expired(e.now) {
 				holders[k.Holder] = true
 			}
 		}
-		if int64(len(holders)) < quorum {
+		reach[role] = int64(len(holders))
+	}
+	return reach, nil
+}
+
+// checkReach voids the record if after it a watched role has fewer holders with
+// a key in force than its quorum and than before. What was out of reach before
+// does not void it: nobody could come back from there, one key at a time.
+func (e *exam) checkReach(before map[record.Role]int64) error {
+	after, err := e.reach()
+	if err != nil {
+		return err
+	}
+	for role, quorum := range e.quorums() {
+		if after[role] < quorum && after[role] < before[role] {
 			e.void(QuorumUnreachable)
 		}
 	}

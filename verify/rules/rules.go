@@ -92,11 +92,11 @@ func (f *Fold) Apply(index int64, r record.Checked) (Standing, error) {
 	if err != nil && err != errEnd {
 		return Standing{}, err
 	}
-	codes := e.codes
-	if f.excerpt {
-		codes = slices.DeleteFunc(codes, NeedsWholeLog)
+	if f.excerpt && index > 0 { // at index 0 nothing is left out
+		e.codes = slices.DeleteFunc(e.codes, NeedsWholeLog)
+		e.findings = slices.DeleteFunc(e.findings, NeedsWholeLog)
 	}
-	s := Standing{Index: index, ID: r.ID(), Codes: sorted(codes), Findings: sorted(e.findings)}
+	s := Standing{Index: index, ID: r.ID(), Codes: sorted(e.codes), Findings: sorted(e.findings)}
 	if !s.Effective() {
 		return s, nil
 	}

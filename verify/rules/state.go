@@ -41,7 +41,7 @@ func (m Memory) Put(key string, value []byte) error {
 // The rows of the state. Those that every record touches are binary, the rest
 // JSON.
 const (
-	rowCharter = "charter" // charterRow
+	rowCharter = "charter" // CharterInfo
 	rowClock   = "clock"   // clockRow
 	rowStep    = "t/"      // + number: stepRow
 	rowKey     = "k/"      // + kid: KeyInfo

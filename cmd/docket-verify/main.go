@@ -1,0 +1,74 @@
+// Docket-verify is the auditor's program: it proves, without trusting the
+// operator of a ledger, what a receipt says and what a log holds. It links
+// nothing of the server.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/docket-ledger/docket/api/client"
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/verify"
+)
+
+func main() {
+	program := cli.Program{
+		Name:    "docket-verify",
+		About:   "verifies receipts and logs of a Docket ledger, offline where it can be, trusting only a trust policy.",
+		Example: "docket-verify receipt --policy trust.policy decision.tlog-proof",
+		Commands: []cli.Command{
+			{Name: "receipt", Short: "checks receipts, and says what they prove and what not", Run: receipt},
+			{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
+			{Name: "version", Short: "prints version and build", Run: cli.Version},
+		},
+	}
+	os.Exit(cli.Main(program.Name, program.Run))
+}
+
+// policies is the flag --policy, which may be repeated: one file for each epoch
+// of the log's keys.
+type policies []*verify.Policy
+
+func (p *policies) String() string { return strings.Repeat("policy ", len(*p)) }
+
+// Set implements flag.Value.
+func (p *policies) Set(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	policy, err := verify.ParsePolicy(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	*p = append(*p, policy)
+	return nil
+}
+
+func policyFlag(flags *cli.FlagSet) *policies {
+	p := &policies{}
+	flags.Var(p, "policy", "trust policy `file` (c2sp.org/tlog-policy), required; may be repeated")
+	return p
+}
+
+// openSource opens a log by URL or folder.
+func openSource(where string) (verify.Source, error) {
+	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return client.New(where)
+	}
+	info, err := os.Stat(where)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, cli.Unknown(fmt.Errorf("%s: no such folder; a URL begins with http:// or https://", where))
+	case err != nil:
+		return nil, cli.Unknown(err)
+	case !info.IsDir():
+		return nil, cli.Usage(fmt.Errorf("%s is a file: an audit reads a URL or the folder of a mirror; for a receipt use docket-verify receipt", where))
+	}
+	return verify.DirSource(os.DirFS(where)), nil
+}

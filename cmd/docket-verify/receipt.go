@@ -1,0 +1,325 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// A receiptFile is a receipt that was read and parsed.
+type receiptFile struct {
+	path string
+	verify.Receipt
+}
+
+func receipt(_ context.Context, args []string, std cli.Streams) error {
+	flags := cli.Flags("docket-verify receipt")
+	policy := policyFlag(flags)
+	recordFile := flags.String("record", "", "the record beside a bare receipt, a `file`")
+	asJSON := flags.Bool("json", false, "print one JSON object for each receipt")
+	if err := flags.ParseArgs(args, 1, -1, "FILE...", "docket-verify receipt --policy trust.policy decision.tlog-proof"); err != nil {
+		return err
+	}
+	if err := flags.Require("policy"); err != nil {
+		return err
+	}
+	var rec []byte
+	if *recordFile != "" {
+		if flags.NArg() > 1 {
+			return cli.Usage(errors.New("--record goes with one receipt"))
+		}
+		var err error
+		if rec, err = os.ReadFile(*recordFile); err != nil {
+			return cli.Unknown(err)
+		}
+	}
+	files, worst := readReceipts(flags.Args(), std, *asJSON)
+	for i := range files {
+		proven, err := check(files, i, *policy, rec)
+		if err := show(std.Out, files[i].path, proven, err, *asJSON); err != nil {
+			return err
+		}
+		worst = worse(worst, outcome(proven, err))
+	}
+	return worst
+}
+
+// readReceipts reads all files; one that does not parse is told and does not
+// hold, the others go on.
+func readReceipts(paths []string, std cli.Streams, asJSON bool) ([]receiptFile, error) {
+	var files []receiptFile
+	var worst error
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			err = cli.Unknown(err)
+		} else {
+			var r verify.Receipt
+			if r, err = verify.ParseReceipt(b); err == nil {
+				files = append(files, receiptFile{path, r})
+				continue
+			}
+		}
+		if err2 := show(std.Out, path, nil, err, asJSON); err2 != nil {
+			return nil, err2
+		}
+		worst = worse(worst, outcome(nil, err))
+	}
+	return files, worst
+}
+
+// outcome turns a verdict into an exit code that was told already.
+func outcome(p *verify.Proven, err error) error {
+	switch {
+	case errors.Is(err, verify.ErrNotShown) || cli.Code(err) == 3:
+		return cli.Unknown(cli.DoesNotHold())
+	case err != nil || p.Full && !p.Standing.Effective():
+		return cli.DoesNotHold()
+	}
+	return nil
+}
+
+// worse prefers "does not hold" to "could not find out" to nil.
+func worse(a, b error) error {
+	if cli.Code(a) == 1 || b == nil {
+		return a
+	}
+	return b
+}
+
+// check checks receipt i under the first policy that knows its log. What is not
+// shown in it may be in the other files, if they have the same checkpoint.
+func check(files []receiptFile, i int, policy policies, rec []byte) (*verify.Proven, error) {
+	var first error
+	for _, p := range policy {
+		proven, err := files[i].Check(p, rec)
+		if errors.Is(err, verify.ErrNotShown) {
+			if more := supportOf(files, i); len(more) > 0 {
+				proven, err = files[i].Check(p, rec, more...)
+			}
+		}
+		if err == nil || !errors.Is(err, verify.ErrUnknownLog) {
+			return proven, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// supportOf collects what the other files can add to receipt i.
+func supportOf(files []receiptFile, i int) []verify.Support {
+	var more []verify.Support
+	for j, f := range files {
+		if j == i || !bytes.Equal(f.Checkpoint, files[i].Checkpoint) || f.Extra == nil {
+			continue
+		}
+		extra, err := verify.ParseExtra(f.Extra)
+		if err != nil {
+			continue // it is told of by itself
+		}
+		for _, s := range append(extra.Support, verify.Support{Index: f.Index, Record: extra.Record, Proof: f.Proof}) {
+			if s.Index < files[i].Index {
+				more = append(more, s)
+			}
+		}
+	}
+	return more
+}
+
+// A verdict is what --json prints for a receipt.
+type verdict struct {
+	File     string         `json:"file"`
+	Holds    bool           `json:"holds"`
+	Error    string         `json:"error,omitempty"`
+	Missing  bool           `json:"not_shown,omitzero"`
+	Origin   string         `json:"origin,omitempty"`
+	Size     int64          `json:"size,omitzero"`
+	Index    int64          `json:"index"`
+	ID       record.ID      `json:"id,omitempty"`
+	Type     record.Type    `json:"type,omitempty"`
+	Full     bool           `json:"full"`
+	Standing string         `json:"standing,omitempty"`
+	Codes    []rules.Code   `json:"codes,omitempty"`
+	Findings []rules.Code   `json:"findings,omitempty"`
+	Signers  []signerJSON   `json:"signers,omitempty"`
+	Payload  jsontext.Value `json:"payload,omitempty"`
+}
+
+type signerJSON struct {
+	Holder   string      `json:"holder"`
+	KID      string      `json:"kid"`
+	SignedAt record.Time `json:"claims_signed_at"`
+}
+
+func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) error {
+	if !asJSON {
+		_, werr := io.WriteString(w, words(path, p, err))
+		return werr
+	}
+	v := verdict{File: path, Holds: outcome(p, err) == nil, Index: -1, Missing: errors.Is(err, verify.ErrNotShown)}
+	if err != nil {
+		v.Error = err.Error()
+	} else {
+		v.Origin, v.Size, v.Index, v.ID = p.Signed.Checkpoint.Origin, p.Signed.Checkpoint.Size, p.Index, p.ID
+		v.Type, v.Full, v.Payload = p.Record.Payload().Head().Type, p.Full, p.Record.PayloadBytes()
+		if p.Full {
+			v.Standing, v.Codes, v.Findings = standing(p), p.Standing.Codes, p.Standing.Findings
+		}
+		for _, s := range p.Signers {
+			v.Signers = append(v.Signers, signerJSON{s.Holder, s.Header.KID, record.Time(s.Header.IAT)})
+		}
+	}
+	b, jerr := json.Marshal(v)
+	if jerr != nil {
+		return jerr
+	}
+	_, werr := fmt.Fprintf(w, "%s\n", b)
+	return werr
+}
+
+func standing(p *verify.Proven) string {
+	if p.Standing.Effective() {
+		return "effective"
+	}
+	return "void"
+}
+
+// words tells a person what a receipt proves.
+func words(path string, p *verify.Proven, err error) string {
+	var b strings.Builder
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s %s\n", label, plain(fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case errors.Is(err, verify.ErrNotShown):
+		fmt.Fprintf(&b, "CAN'T TELL  %s\n", path)
+		line("why", "%v", err)
+		return b.String()
+	case err != nil:
+		fmt.Fprintf(&b, "DOES NOT HOLD  %s\n", path)
+		line("why", "%v", err)
+		return b.String()
+	case p.Full && !p.Standing.Effective():
+		fmt.Fprintf(&b, "IN THE LOG, BUT VOID  %s\n", path)
+	default:
+		fmt.Fprintf(&b, "HOLDS  %s\n", path)
+	}
+	cp := p.Signed.Checkpoint
+	line("log", "entry %d of %s, in the tree of %d records that the log signed", p.Index, cp.Origin, cp.Size)
+	line("", "%s", witnesses(p.Signed))
+	line("id", "%s", p.ID)
+	line("says", "%s", summary(p.Record.Payload()))
+	if !p.Full {
+		line("signed", "not shown in this file: a bare receipt proves only that the log holds this text")
+	}
+	for _, s := range p.Signers {
+		line("signed by", "%s", signer(s))
+	}
+	for _, c := range p.Clauses {
+		line("under", "%s", clause(c, p.Record.Headers()))
+	}
+	if p.Full {
+		line("standing", "%s, by the rules as far as this file shows", standing(p))
+		for _, c := range p.Standing.Codes {
+			line("", "%s (%s)", rules.Explain(c), c)
+		}
+		for _, c := range p.Standing.Findings {
+			line("note", "%s (%s)", rules.Explain(c), c)
+		}
+	}
+	line("not proven", "that no key was revoked, and nothing reversed, since: only an audit of the log as it is now can tell.")
+	line("", "Times are what the signers claim; the log proves the order. Whether the facts are true, no log can prove.")
+	return b.String()
+}
+
+func witnesses(s verify.Signed) string {
+	if len(s.Cosignatures) == 0 {
+		return "no witness cosigned it: nobody but the log vouches that everyone is shown the same"
+	}
+	var names []string
+	for _, c := range s.Cosignatures {
+		names = append(names, c.Name)
+	}
+	return "cosigned by " + strings.Join(names, ", ")
+}
+
+func signer(s verify.Signer) string {
+	at := fmt.Sprintf("claims %s, its number %d, had seen the log at size %d", record.Time(s.Header.IAT), s.Header.Seq, s.Header.Seen.Size)
+	if s.Recovery {
+		return "a recovery key of the charter; " + at
+	}
+	var roles []string
+	for _, r := range s.Roles {
+		roles = append(roles, string(r))
+	}
+	return fmt.Sprintf("%s (%s), enrolled by entry %d; %s", s.Holder, strings.Join(roles, ", "), s.Enrolled, at)
+}
+
+// clause tells for how long a clause had been public, as claimed.
+func clause(c verify.CitedClause, headers []record.Header) string {
+	first := headers[0].IAT
+	for _, h := range headers {
+		first = min(first, h.IAT)
+	}
+	days := (first - c.PublishedAt.Unix()) / 86400
+	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d, public for %d days (claimed)",
+		c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, max(0, days))
+	if c.Historic {
+		text += "; a text from before the ledger"
+	}
+	return text
+}
+
+// summary says in one line what a record states.
+func summary(p record.Payload) string {
+	switch p := p.(type) {
+	case *record.Charter:
+		return fmt.Sprintf("charter of %s, operated by %s", p.Ledger, p.Operator)
+	case *record.KeyEnrol:
+		return fmt.Sprintf("a key of %s is enrolled", p.Holder)
+	case *record.KeyRevoke:
+		return fmt.Sprintf("the key %s is revoked: %s", p.KID, p.Reason)
+	case *record.PolicyPublish:
+		return fmt.Sprintf("policy %s, version %d, %q", p.Policy, p.Version, p.Title)
+	case *record.PolicyRepeal:
+		return fmt.Sprintf("policy %s is repealed", p.Policy)
+	case *record.Decision:
+		text := fmt.Sprintf("decision to %s, on %s, in case %s, dated %s", p.Action, p.ServiceLayer, p.Case, p.DecidedAt)
+		if p.Retrospective != nil {
+			text += "; recorded afterwards, so it is never shown as proven"
+		}
+		if p.Emergency != nil {
+			text += "; an emergency, which others must ratify"
+		}
+		return text
+	case *record.Ratification:
+		return fmt.Sprintf("ratification of %s in case %s", p.Decision, p.Case)
+	}
+	return "a record"
+}
+
+// plain makes text from a record harmless on a terminal: no control characters,
+// no marks that change the direction of writing.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20, 0x7f <= r && r < 0xa0, 0x200b <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069, r == 0xfeff:
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
