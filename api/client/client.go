@@ -1,0 +1,203 @@
+// Package client asks a ledger over HTTP: it submits records and reads records,
+// receipts, keys and the files of the log.
+//
+// What it returns is what the server says, nothing is checked: package verify
+// proves it. A request that the server answers with a problem fails with a
+// *problem.Problem; any other error means that there was no answer.
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/tile"
+)
+
+const (
+	// timeout bounds a request with its answer.
+	timeout = 2 * time.Minute
+	// maxAnswer bounds an answer but for the files of the log, in bytes. A
+	// full receipt is at most 64 KiB of extra and as much again of the rest.
+	maxAnswer = 1 << 20
+)
+
+// A Client talks to one ledger, or to whatever serves the files of its log. It
+// is a verify.Source. Its methods may be used concurrently.
+type Client struct {
+	base string // without the slash at the end
+	http *http.Client
+}
+
+var _ verify.Source = (*Client)(nil)
+
+// New returns a client for the ledger at a URL, http or https; it sends nothing.
+func New(base string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no URL", base)
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("%q is not the URL of a ledger, which looks like https://ledger.example.com/2026", u.Redacted())
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 16
+	transport.ResponseHeaderTimeout = time.Minute
+	return &Client{
+		base: strings.TrimRight(u.String(), "/"),
+		http: &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: stay},
+	}, nil
+}
+
+// stay follows redirects on the same host only, and never from https to http.
+func stay(req *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	switch {
+	case req.URL.Host != from.Host:
+		return fmt.Errorf("refused to be redirected from %s to %s", from.Host, req.URL.Host)
+	case req.URL.Scheme != from.Scheme && req.URL.Scheme != "https":
+		return errors.New("refused to be redirected from https to http")
+	case len(via) > 3:
+		return errors.New("redirected too often")
+	}
+	return nil
+}
+
+// Submit submits a record. The error is a *problem.Problem with the codes if the
+// ledger refuses it, and with RetryAfter if it could not take it now; submitting
+// the same bytes again is always safe.
+func (c *Client) Submit(ctx context.Context, b []byte) (Submitted, error) {
+	var s Submitted
+	req, err := c.request(ctx, http.MethodPost, "v1/records", bytes.NewReader(b), "application/json")
+	if err != nil {
+		return s, err
+	}
+	req.Header.Set("Content-Type", "application/jose+json")
+	return s, c.object(req, &s)
+}
+
+// Record returns the record with an id. The error wraps fs.ErrNotExist if the
+// ledger has no such record.
+func (c *Client) Record(ctx context.Context, id record.ID) (Record, error) {
+	var r Record
+	return r, c.getObject(ctx, "v1/records/"+url.PathEscape(string(id)), &r)
+}
+
+// Receipt returns the full receipt of a record. The error wraps fs.ErrNotExist
+// if the ledger has no such record.
+func (c *Client) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
+	req, err := c.request(ctx, http.MethodGet, "v1/records/"+url.PathEscape(string(id))+"/receipt", nil, "text/plain")
+	if err != nil {
+		return nil, err
+	}
+	return c.do(req, maxAnswer)
+}
+
+// Key returns a key by its thumbprint. The error wraps fs.ErrNotExist if the
+// ledger never enrolled it.
+func (c *Client) Key(ctx context.Context, kid string) (Key, error) {
+	var k Key
+	return k, c.getObject(ctx, "v1/keys/"+url.PathEscape(kid), &k)
+}
+
+// Info returns what the ledger says of itself.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	var i Info
+	return i, c.getObject(ctx, "v1/log", &i)
+}
+
+// ReadFile implements verify.Source.
+func (c *Client) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	req, err := c.request(ctx, http.MethodGet, path, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	return c.do(req, tile.MaxFile)
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+"/"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "docket")
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	return req, nil
+}
+
+func (c *Client) getObject(ctx context.Context, path string, v any) error {
+	req, err := c.request(ctx, http.MethodGet, path, nil, "application/json")
+	if err != nil {
+		return err
+	}
+	return c.object(req, v)
+}
+
+// object does a request whose answer is a JSON object.
+func (c *Client) object(req *http.Request, v any) error {
+	b, err := c.do(req, maxAnswer)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s %s: the answer is not what a ledger answers: %w", req.Method, req.URL, err)
+	}
+	return nil
+}
+
+// do returns the body of an answer of at most limit bytes, or the problem.
+func (c *Client) do(req *http.Request, limit int64) ([]byte, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, err // names method and URL
+	}
+	defer res.Body.Close()
+	ok := res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated
+	if !ok {
+		limit = maxAnswer
+	}
+	b, err := read(res, limit)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
+	case !ok:
+		p := problem.Parse(res.StatusCode, res.Header.Get("Content-Type"), b)
+		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			p.RetryAfter = time.Duration(min(seconds, 86400)) * time.Second
+		}
+		if p.Code == "" {
+			p.Detail = req.Method + " " + req.URL.String()
+		}
+		return nil, p
+	}
+	return b, nil
+}
+
+// read reads a body of at most limit bytes.
+func read(res *http.Response, limit int64) ([]byte, error) {
+	var b bytes.Buffer
+	if n := res.ContentLength; n > limit {
+		return nil, fmt.Errorf("the answer has %d bytes, more than the %d that it may have", n, limit)
+	} else if n > 0 {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := b.ReadFrom(io.LimitReader(res.Body, limit+1))
+	if err == nil && n > limit {
+		err = fmt.Errorf("the answer has more than the %d bytes that it may have", limit)
+	}
+	return b.Bytes(), err
+}

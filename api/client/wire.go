@@ -1,0 +1,83 @@
+package client
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// The two values of Standing.
+const (
+	Effective = "effective"
+	Void      = "void"
+)
+
+// A Standing is what the ledger says the rules say of a record.
+type Standing struct {
+	ID    record.ID `json:"id"`
+	Index int64     `json:"index"`
+	// Standing is Effective or Void.
+	Standing string `json:"standing"`
+	// Codes say why a record is void; Findings don't make it void.
+	Codes    []problem.Reason `json:"codes,omitempty"`
+	Findings []problem.Reason `json:"findings,omitempty"`
+}
+
+// A Submitted is the answer to a submission.
+type Submitted struct {
+	Standing
+	// Known says that the log held the record before, or an effective one
+	// that states the same; the answer is about that one then.
+	Known bool `json:"known"`
+	// Receipt is the bare receipt, a c2sp.org/tlog-proof. It is not checked.
+	Receipt string `json:"receipt"`
+}
+
+// A Record is a record of the log.
+type Record struct {
+	Standing
+	// Record is its exact bytes. They are not checked: compare record.IDOf
+	// with the id.
+	Record jsontext.Value `json:"record"`
+}
+
+// A Key is what the ledger knows of a key.
+type Key struct {
+	KID    string        `json:"kid"`
+	JWK    record.JWK    `json:"jwk"`
+	Holder string        `json:"holder"`
+	Roles  []record.Role `json:"roles"`
+	// EnrolledAt are the indexes of the records that enrolled it; 0 is the
+	// charter.
+	EnrolledAt []int64     `json:"enrolled_at"`
+	ValidUntil record.Time `json:"valid_until,omitzero"`
+	// Recovery marks a recovery key of the charter.
+	Recovery bool        `json:"recovery"`
+	Revoked  *Revocation `json:"revoked,omitempty"`
+	// NextSeq is the number that its next signature should have.
+	NextSeq int64 `json:"next_seq"`
+}
+
+// A Revocation ended a key from Index on.
+type Revocation struct {
+	Index  int64       `json:"index"`
+	Reason string      `json:"reason"`
+	Since  record.Time `json:"since,omitzero"`
+}
+
+// Info describes a ledger.
+type Info struct {
+	Origin string `json:"origin"`
+	VKey   string `json:"vkey"`
+	Size   int64  `json:"size"`
+	// Root is the standard base64 of the root hash, as in the checkpoint.
+	Root       string `json:"root"`
+	Checkpoint string `json:"checkpoint"` // as signed
+	// Rules is the version of the rules.
+	Rules int64 `json:"rules"`
+	// Time is the ledger time. Without timemarks it is claimed, not proven.
+	Time record.Time `json:"time"`
+	// MaxRecord is how many bytes a record may have.
+	MaxRecord int64 `json:"max_record"`
+}
