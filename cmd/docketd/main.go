@@ -1,0 +1,24 @@
+// Docketd serves a ledger: it takes signed records, checks them against the
+// rules, appends them to the log and answers with proofs.
+package main
+
+import (
+	"os"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+)
+
+func main() {
+	program := cli.Program{
+		Name:    "docketd",
+		About:   "serves a ledger from a data directory on this machine.",
+		Example: "docketd serve --data /var/lib/docket --listen 127.0.0.1:8440",
+		Commands: []cli.Command{
+			{Name: "key", Short: "makes the log key and the machine key of a new ledger", Run: key},
+			{Name: "init", Short: "begins a ledger with its signed charter", Run: initialise},
+			{Name: "serve", Short: "serves a ledger until SIGINT or SIGTERM", Run: serve},
+			{Name: "version", Short: "prints version and build", Run: cli.Version},
+		},
+	}
+	os.Exit(cli.Main(program.Name, program.Run))
+}
