@@ -1,0 +1,216 @@
+// Package api serves a ledger over HTTP.
+//
+// routes.go is its table of contents; docs/format.md, section 8, describes it to
+// those who call it. package client is the other side, whose types are the JSON
+// objects that are answered; package problem has the answers that say why there
+// is no other.
+//
+// A request goes through one function, endpoint, that gives it an id, calls its
+// handler, turns an error into a problem, counts it and writes one line to the
+// log. A handler reads, makes one call, and writes.
+//
+// # Not done here
+//
+// Nothing is judged here: package ledger refuses records, package tile paths.
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// A Ledger is what is served. *ledger.Ledger is one; see there for what the
+// methods promise. They are called concurrently.
+type Ledger interface {
+	Submit(ctx context.Context, record []byte, opt ledger.Options) (ledger.Outcome, error)
+	Record(ctx context.Context, id record.ID) (ledger.Entry, error)
+	Receipt(ctx context.Context, id record.ID) ([]byte, error)
+	Key(ctx context.Context, kid string) (ledger.Key, error)
+	Info(ctx context.Context) (ledger.Info, error)
+	Ready() error
+	verify.Source
+}
+
+// Options are read by New.
+type Options struct {
+	// Logger gets one line a request: debug for what the client did wrong,
+	// error for what we did. nil means no log.
+	Logger *slog.Logger
+	// Registry is served at /metrics, and New registers the metrics of the
+	// API in it. nil means one of its own.
+	Registry *prometheus.Registry
+}
+
+// Limits of a connection. What a request may hold up is bounded by them and by
+// record.MaxSize.
+const (
+	headerTime = 10 * time.Second // to send the header
+	readTime   = 30 * time.Second // to send header and body
+	writeTime  = 2 * time.Minute  // from the header to the end of the answer
+	idleTime   = 2 * time.Minute  // between requests
+	maxHeader  = 16 << 10         // bytes
+)
+
+// Server returns a server for handler with the limits of the API. Its own
+// troubles, such as failed TLS handshakes, go to logger, which may be nil.
+func Server(handler http.Handler, logger *slog.Logger) *http.Server {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+type server struct {
+	ledger   Ledger
+	log      *slog.Logger
+	requests *prometheus.HistogramVec
+}
+
+// A handler answers a request, or returns why not before it has written
+// anything.
+type handler func(w *response, r *http.Request) error
+
+// A response remembers what the request log says of it.
+type response struct {
+	http.ResponseWriter
+	status int
+	about  string // the record or key in question
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// statusGone is counted and logged for a client that did not wait.
+const statusGone = 499
+
+// endpoint makes a handler an http.Handler; route names it in log and metrics.
+func (s *server) endpoint(route string, h handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		id := requestID()
+		w := &response{ResponseWriter: rw}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		err := h(w, r)
+		var p *problem.Problem
+		switch {
+		case err != nil && errors.Is(r.Context().Err(), context.Canceled):
+			w.status = statusGone
+		case err != nil && w.status == 0:
+			p = problemFor(err)
+			p.Instance = id
+			s.writeProblem(w, r, p)
+		}
+		took := time.Since(start)
+		s.requests.WithLabelValues(route, strconv.Itoa(w.status)).Observe(took.Seconds())
+		s.logRequest(r, w, p, err, slog.String("route", route), slog.String("request", id), slog.Duration("took", took))
+	})
+}
+
+// requestID returns a new random UUID as a URI (RFC 9562, RFC 8141).
+func requestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (s *server) logRequest(r *http.Request, w *response, p *problem.Problem, err error, attrs ...slog.Attr) {
+	level := slog.LevelInfo
+	switch {
+	case w.status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case w.status >= 500 && w.status != http.StatusNotImplemented, err != nil && p == nil && w.status != statusGone:
+		level = slog.LevelError
+	case w.status >= 400:
+		level = slog.LevelDebug
+	}
+	attrs = append(attrs, slog.String("method", method(r)), slog.Int("status", w.status))
+	if w.about != "" {
+		attrs = append(attrs, slog.String("about", w.about))
+	}
+	if p != nil {
+		attrs = append(attrs, slog.String("code", p.Code))
+	}
+	if err != nil && level >= slog.LevelWarn { // ours: what the client sent is in no error of ours
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// method returns the method for the log, which is not a place for whatever a
+// client sends.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch:
+		return r.Method
+	}
+	return "other"
+}
+
+// reply writes an answer in one piece; the server leaves the body out for HEAD.
+func reply(w http.ResponseWriter, status int, contentType string, body []byte) error {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// prefersJSON reports whether a request names application/json in Accept, and
+// not the other type with more weight. It sets Vary.
+func prefersJSON(w http.ResponseWriter, r *http.Request, other string) bool {
+	w.Header().Add("Vary", "Accept")
+	var weight, otherWeight float64
+	for _, field := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(field, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			q := 1.0
+			for param := range strings.SplitSeq(params, ";") {
+				key, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+				if f, err := strconv.ParseFloat(value, 64); err == nil && strings.EqualFold(key, "q") {
+					q = f
+				}
+			}
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "application/json":
+				weight = max(weight, q)
+			case other:
+				otherWeight = max(otherWeight, q)
+			}
+		}
+	}
+	return weight > 0 && weight >= otherWeight
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// What handlers find wrong with a request themselves.
+var (
+	errNoPath      = errors.New("there is nothing at this path; / lists what there is")
+	errMethod      = errors.New("the path does not take this method; the header Allow lists those it takes")
+	errMediaType   = errors.New("a record is sent as Content-Type: application/jose+json, without Content-Encoding")
+	errDisclosures = errors.New("this ledger does not keep disclosures: send the record alone, with nothing sealed")
+	errTooLarge    = fmt.Errorf("a record has at most %d bytes", record.MaxSize)
+)
+
+// problemFor is the only place where an error turns into an HTTP status.
+func problemFor(err error) *problem.Problem {
+	var refused *ledger.RefusedError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &refused):
+		return refusal(refused)
+	case errors.Is(err, errNoPath), errors.Is(err, fs.ErrNotExist):
+		return problem.New(http.StatusNotFound, problem.NotFound, err.Error())
+	case errors.Is(err, errMethod):
+		return problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, err.Error())
+	case errors.Is(err, errMediaType):
+		return problem.New(http.StatusUnsupportedMediaType, problem.MediaType, err.Error())
+	case errors.Is(err, errDisclosures):
+		return problem.New(http.StatusNotImplemented, problem.DisclosuresUnsupported, err.Error())
+	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
+		return problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, errTooLarge.Error())
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
+		return problem.New(http.StatusBadRequest, problem.Incomplete, "the body ended early, or came too slowly; nothing was recorded")
+	case errors.Is(err, ledger.ErrBusy):
+		return unavailable(problem.Busy, ledger.ErrBusy, time.Second)
+	case errors.Is(err, ledger.ErrStopping):
+		return unavailable(problem.Stopping, ledger.ErrStopping, 5*time.Second)
+	case errors.Is(err, ledger.ErrDiskFull):
+		return unavailable(problem.StorageFull, ledger.ErrDiskFull, time.Minute)
+	case errors.Is(err, ledger.ErrHalted): // the reason is for the operator
+		return unavailable(problem.Halted, ledger.ErrHalted, time.Minute)
+	}
+	return problem.New(http.StatusInternalServerError, problem.Internal, "the reason is in the log of the server, under the id of this request")
+}
+
+// refusal is the answer to a record that is at fault: 400 if it is none that
+// this ledger understands, 422 if the rules refuse it.
+func refusal(refused *ledger.RefusedError) *problem.Problem {
+	status := http.StatusUnprocessableEntity
+	first := refused.Codes[0]
+	if first == record.Malformed || first == record.Unsupported {
+		status = http.StatusBadRequest
+	}
+	p := problem.New(status, string(first), refused.Error())
+	p.Codes = reasons(refused.Codes)
+	return p
+}
+
+// reasons adds to each code its sentence.
+func reasons(codes []rules.Code) []problem.Reason {
+	var all []problem.Reason
+	for _, c := range codes {
+		all = append(all, problem.Reason{Code: string(c), Text: ledger.Explain(c)})
+	}
+	return all
+}
+
+func unavailable(code string, err error, retry time.Duration) *problem.Problem {
+	p := problem.New(http.StatusServiceUnavailable, code, err.Error())
+	p.RetryAfter = retry
+	return p
+}
+
+func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) {
+	h := w.Header()
+	h.Del("ETag")
+	h.Set("Cache-Control", "no-store")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(p.RetryAfter/time.Second)))
+	}
+	if p.Status == http.StatusRequestEntityTooLarge || p.Code == problem.Incomplete {
+		h.Set("Connection", "close") // the rest of the body is not waited for
+	}
+	b, err := p.Marshal()
+	if err == nil {
+		err = reply(w, p.Status, problem.ContentType, b)
+	}
+	if err != nil && !errors.Is(r.Context().Err(), context.Canceled) {
+		s.log.LogAttrs(r.Context(), slog.LevelDebug, "problem not delivered", slog.Any("error", err))
+	}
+}
