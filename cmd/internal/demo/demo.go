@@ -1,0 +1,408 @@
+// Package demo is the demonstration of Docket: a small ledger that is founded,
+// used, proven and attacked, with the real parts, in a few seconds.
+//
+// It leaves in its directory
+//
+//	ledger/                  the data directory, as docketd serves it
+//	mirror/                  the log as static c2sp.org/tlog-tiles files
+//	altered/                 the same with one byte of one decision changed
+//	keys/                    the private keys of everybody
+//	receipts/*.tlog-proof    the receipts of the effective records
+//	void/*.tlog-proof        those of the void ones
+//	trust.policy log.vkey    whom to trust
+//	decision.yaml            a decision to try docket decide, sign and submit with
+//
+// The cases are those of cases.json, entered from press reports; what is made up
+// is called fictitious where it stands. But for keys and times it does the same
+// every time.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/datadir"
+	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// Config says how the demonstration runs.
+type Config struct {
+	// Dir is the directory; it must be absent or empty. Empty means a new
+	// temporary one.
+	Dir string
+	// Once ends it when the story is told; else the ledger is then served
+	// on Listen until the context ends.
+	Once   bool
+	Listen string
+	// Out gets the story, at most 60 lines.
+	Out io.Writer
+}
+
+// Run tells the story. The error has an exit code of package cli.
+func Run(ctx context.Context, cfg Config) error {
+	var listener net.Listener
+	if !cfg.Once {
+		var err error
+		if listener, err = listen(cfg.Listen); err != nil {
+			return err
+		}
+		defer listener.Close() // again, after serve, is harmless
+	}
+	dir, err := prepare(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	t := &teller{stage: stage{ctx: ctx, dir: dir}, out: cfg.Out}
+	opened, err := t.found()
+	if err != nil {
+		return err
+	}
+	t.ledger = opened.Ledger
+	err = t.tell()
+	if err == nil && !cfg.Once {
+		err = t.serve(listener)
+	}
+	return errors.Join(err, opened.Close())
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, cli.Unknown(fmt.Errorf("%s is taken by another program: stop that, or choose another address with --listen 127.0.0.1:0, or do without with --once", addr))
+	}
+	if err != nil {
+		return nil, cli.Unknown(err)
+	}
+	return l, nil
+}
+
+// prepare makes the directory, or sees that it is empty.
+func prepare(dir string) (string, error) {
+	if dir == "" {
+		return os.MkdirTemp("", "docket-demo-")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) > 0 {
+		return "", fmt.Errorf("%s is not empty: name a new directory, or remove that one first", dir)
+	}
+	return dir, nil
+}
+
+// A teller tells the story while it happens.
+type teller struct {
+	stage
+	out     io.Writer
+	reports *reports
+	rules   record.ID // that published the rulebook
+	policy  *verify.Policy
+}
+
+func (t *teller) say(format string, args ...any) {
+	fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+// act is a line for a decision: when, what, who, and what became of it.
+func (t *teller) act(name, when, what, who, fate string) {
+	t.say("   %-18s %-11s %-10s %-33s %s", name, when, what, who, fate)
+}
+
+// reasons says why a record was refused, a line for each code.
+func (t *teller) reasons(codes ...record.Code) {
+	for _, c := range codes {
+		t.say("      %s (%s)", rules.Explain(c), c)
+	}
+}
+
+func (t *teller) tell() error {
+	for _, chapter := range []func() error{t.publish, t.decide, t.decideExample, t.prove, t.attack} {
+		if err := chapter(); err != nil {
+			return err
+		}
+	}
+	t.conclude()
+	return nil
+}
+
+// found makes the keys and the ledger, and opens it.
+func (t *teller) found() (*datadir.Dir, error) {
+	var err error
+	if t.reports, err = readReports(); err != nil {
+		return nil, err
+	}
+	t.say("DOCKET, A DEMONSTRATION. It happens now, on this machine.")
+	t.say("The real cases in it are entered from press reports, by this demonstration and not by the company")
+	t.say("that they are about. Those who sign are called by what they do here; they are nobody.")
+	t.say("")
+	t.say("1. A LEDGER IS FOUNDED")
+	if err := t.makeKeys(); err != nil {
+		return nil, err
+	}
+	data := t.path("ledger")
+	if t.vkey, _, err = datadir.CreateKeys(data, Origin); err != nil {
+		return nil, err
+	}
+	b, err := t.sign(charter(t.vkey, t.subject, time.Now().Unix(), t.jwk), slices.Concat(founders, recovery)...)
+	if err != nil {
+		return nil, err
+	}
+	out, err := datadir.Init(t.ctx, data, datadir.Options{}, b)
+	if err != nil {
+		return nil, err
+	}
+	t.logged = append(t.logged, logged{"charter", out})
+	return datadir.Open(t.ctx, data, datadir.Options{})
+}
+
+// publish enrols people and publishes rules.
+func (t *teller) publish() error {
+	for _, h := range holders {
+		enrolment := &record.KeyEnrol{Holder: h.name, JWK: t.jwk(h.name), Roles: []record.Role{h.role}}
+		if _, err := t.log("enrol-"+h.name, enrolment, founders[0], founders[1], h.name); err != nil {
+			return err
+		}
+	}
+	out, err := t.log("policy-rulebook", rulebook(time.Now().Unix()), founders[0], founders[2])
+	if err != nil {
+		return err
+	}
+	t.rules = out.ID
+	t.say("   %s, by an example provider that does not exist. Its charter is signed by %d founders", Origin, len(founders))
+	t.say("   and %d recovery keys. %d more people got a key each, every one enrolled by 2 founders.", len(recovery), len(holders))
+	t.say("   Its rulebook is published, signed by 2: %d clauses, and how far it may go depends on the service.", len(rulebook(0).Clauses))
+	t.say("   Rules are in force at once here. A real charter makes them wait for days, so that none is sudden.")
+	return nil
+}
+
+// decide enters the cases of cases.json, each with the fate that is written
+// there.
+func (t *teller) decide() error {
+	t.say("")
+	t.say("2. DECISIONS MEET THE RULES: to act against somebody takes a published rule and two signatures")
+	t.act("case", "decided", "what", "signed here by", "the ledger says")
+	if err := t.unruled("daily-stormer", false); err != nil {
+		return err
+	}
+	t.say("      The ledger keeps no trace of it.")
+	if err := t.unruled("8chan", true); err != nil {
+		return err
+	}
+	return t.kiwiFarms()
+}
+
+// unruled enters a decision under no rule, with one signature: it is refused,
+// and then logged as void if that is asked for.
+func (t *teller) unruled(name string, logVoid bool) error {
+	subject, e, err := t.reports.event(name, 0)
+	if err != nil {
+		return err
+	}
+	ref, err := t.subject.Ref("other", subject)
+	if err != nil {
+		return err
+	}
+	b, err := t.sign(t.reports.reported(name, subject, ref, e), "archivist")
+	if err != nil {
+		return err
+	}
+	codes := []record.Code{rules.GroundNone, rules.QuorumShort}
+	if err := t.refused(b, codes...); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	t.act(name, e.DecidedOn, string(e.Action), names("archivist"), "REFUSED")
+	if !logVoid {
+		t.reasons(codes...)
+		return nil
+	}
+	out, err := t.ledger.Submit(t.ctx, b, ledger.Options{LogVoid: true})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	t.logged = append(t.logged, logged{name, out})
+	t.say("      For the same two reasons. Then it is logged as VOID (entry %d): the attempt stays", out.Index)
+	t.say("      visible for ever, and counts for nothing.")
+	return nil
+}
+
+// kiwiFarms enters the decision to decline, which cited a rule, and the opposite
+// one three days later, which cited none.
+func (t *teller) kiwiFarms() error {
+	const name = "kiwi-farms"
+	subject, first, err := t.reports.event(name, 0)
+	if err != nil {
+		return err
+	}
+	_, second, err := t.reports.event(name, 1)
+	if err != nil {
+		return err
+	}
+	ref, err := t.subject.Ref("other", subject)
+	if err != nil {
+		return err
+	}
+	historic, err := t.log("policy-reported", reportedPolicy(first), founders[0], founders[2])
+	if err != nil {
+		return err
+	}
+	d := t.reports.reported(name, subject, ref, first)
+	d.Grounds = []record.Ground{{Policy: "reported-abuse-policy", Version: 1, Clause: "security-services", Record: historic.ID}}
+	out, err := t.log(name+"-decline", d, "archivist", "reviewer")
+	if err != nil {
+		return err
+	}
+	t.act(name, first.DecidedOn, string(first.Action), names("archivist", "reviewer"), effective(out))
+	t.say("      Under a rule of that time, as the press reported it: entered as a historic text (entry %d),", historic.Index)
+	t.say("      for decisions from before the ledger only. It is marked as recorded afterwards.")
+	next := t.reports.reported(name, subject, ref, second)
+	next.Prev = out.ID
+	b, err := t.sign(next, "archivist", "reviewer")
+	if err != nil {
+		return err
+	}
+	if err := t.refused(b, rules.GroundNone); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	t.act(name, second.DecidedOn, string(second.Action), names("archivist", "reviewer"), "REFUSED")
+	t.reasons(rules.GroundNone)
+	t.say("      The reports call it an emergency. They name no rule, published before, that allows for one.")
+	return nil
+}
+
+func effective(out ledger.Outcome) string { return fmt.Sprintf("EFFECTIVE (entry %d)", out.Index) }
+
+// decideExample is the fictitious case: an emergency as the rules want it.
+func (t *teller) decideExample() error {
+	const name = "example-emergency"
+	ref, err := t.subject.Ref("domain", exampleSubject)
+	if err != nil {
+		return err
+	}
+	now := time.Now().Unix()
+	first, err := t.log(name+"-decline", declined(now, ref, t.rules), "reviewer", "duty-officer")
+	if err != nil {
+		return err
+	}
+	second, err := t.log(name+"-restrict", emergency(now, ref, t.rules, first.ID), "duty-officer")
+	if err != nil {
+		return err
+	}
+	third, err := t.log(name+"-ratification", approval(second.ID), "ratifier-1", "ratifier-2")
+	if err != nil {
+		return err
+	}
+	t.say("   And a fictitious case of the example provider, under its own rulebook:")
+	t.act(name, "today", "decline", names("reviewer", "duty-officer"), effective(first))
+	t.act("", "today", "restrict", names("duty-officer"), effective(second))
+	t.say("      Danger to life: one may decide at once; two others must approve within %d hours, or it lapses.", ratifyInHours)
+	t.act("", "today", "approve", names("ratifier-1", "ratifier-2"), effective(third))
+	return nil
+}
+
+// prove writes receipts and mirror, and checks both.
+func (t *teller) prove() error {
+	var err error
+	if t.policy, err = verify.ParsePolicy(t.trustPolicy()); err != nil {
+		return err
+	}
+	for file, text := range map[string][]byte{"trust.policy": t.trustPolicy(), "log.vkey": []byte(t.vkey + "\n"), "decision.yaml": exampleSheet(time.Now().Unix(), t.rules)} {
+		if err := os.WriteFile(t.path(file), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := t.receipts(); err != nil {
+		return err
+	}
+	n, err := t.checkReceipts("receipts", true)
+	if err != nil {
+		return err
+	}
+	if _, err := t.checkReceipts("void", false); err != nil {
+		return err
+	}
+	for _, copied := range []string{"mirror", "altered"} {
+		if err := mirror(t.ctx, t.ledger, t.path(copied), t.policy); err != nil {
+			return err
+		}
+	}
+	sum, found, err := audit(t.ctx, t.path("mirror"), t.policy)
+	if err != nil {
+		return err
+	}
+	if sum.Broken > 0 || sum.Entries != int64(len(t.logged)) {
+		return fmt.Errorf("the audit of the mirror found %v", found)
+	}
+	t.say("")
+	t.say("3. PROOFS")
+	t.say("   receipts  %d, one for each effective record. Checked offline, with nothing but the receipt and", n)
+	t.say("             the log's public key at hand: all hold.")
+	t.say("   mirror    A copy of the whole log. Audited from the first byte to the last: %d records,", sum.Entries)
+	t.say("             %d effective, %d void, every signature and every hash as it should be.", sum.Effective, sum.Void)
+	return nil
+}
+
+// attack alters a decision in a copy, and forges another.
+func (t *teller) attack() error {
+	i := len(t.logged) - 2 // the emergency decision
+	victim := t.logged[i]
+	if err := alter(t.path("altered"), int64(len(t.logged)), victim.Index); err != nil {
+		return err
+	}
+	sum, found, err := audit(t.ctx, t.path("altered"), t.policy)
+	if err != nil {
+		return err
+	}
+	bad := slices.IndexFunc(found, func(f verify.Finding) bool { return f.Severity == verify.Broken })
+	if sum.Broken != 1 || found[bad].Index != victim.Index {
+		return fmt.Errorf("the audit of the altered copy found %v, want entry %d", found, victim.Index)
+	}
+	verdict, _, _ := strings.Cut(found[bad].Detail, ":") // the rest is hashes
+	entry, err := t.ledger.Record(t.ctx, victim.ID)
+	if err != nil {
+		return err
+	}
+	forged, err := forge(entry.Record, `"action":"restrict"`, `"action":"terminate"`)
+	if err != nil {
+		return err
+	}
+	if err := t.refused(forged, record.SignatureInvalid); err != nil {
+		return fmt.Errorf("forged record: %w", err)
+	}
+	t.say("")
+	t.say("4. TWO FORGERIES")
+	t.say("   altered   Another copy of the log, with one byte of entry %d changed. The audit says:", victim.Index)
+	t.say("      %s", verdict)
+	t.say("   \"restrict\" becomes \"terminate\" in a signed decision, which is sent again. The ledger says:")
+	t.reasons(record.SignatureInvalid)
+	return nil
+}
+
+// conclude says what it all means.
+func (t *teller) conclude() {
+	t.say("")
+	t.say("5. WHAT THIS PROVES, AND WHAT IT DOESN'T")
+	t.say("   Proven: which keys signed what, under which published rule, in which order; and that what is in")
+	t.say("   the log was not changed since. Claimed, not proven: the times; this ledger has no witnesses.")
+	t.say("   What no log can prove: that the reports are true, that two names are two people, that all was recorded.")
+	t.say("")
+	t.say("It is all in %s. Check it yourself:", t.dir)
+	t.say("   docket-verify receipt --policy %s %s", t.path("trust.policy"), filepath.Join(t.dir, "receipts", "*.tlog-proof"))
+	t.say("   docket-verify audit --policy %s %s", t.path("trust.policy"), t.path("altered"))
+}

@@ -1,0 +1,42 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/docket-ledger/docket/api"
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+)
+
+// drainTime is how long requests that run may take to end.
+const drainTime = 5 * time.Second
+
+// serve serves the ledger until the context ends, and says how to use it.
+func (t *teller) serve(l net.Listener) error {
+	url := "http://" + l.Addr().String()
+	t.say("")
+	t.say("Serving it at %s until Ctrl-C. Read it, or decide something yourself:", url)
+	t.say("   curl %s/v1/log", url)
+	t.say("   docket show %s --ledger %s", t.logged[len(t.logged)-2].ID, url)
+	t.say("   docket decide %s --subject-key %s --out my.draft", t.path("decision.yaml"), t.path("keys", "subject.key"))
+	t.say("   docket sign my.draft --key %s --ledger %s   (then reviewer.jwk)", t.path("keys", "archivist.jwk"), url)
+	t.say("   docket submit my.draft --ledger %s --policy %s", url, t.path("trust.policy"))
+	server := api.Server(api.New(t.ledger, api.Options{}), nil)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return cli.Unknown(err)
+	case <-t.ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,9 @@
+module peers
+
+go 1.26.0
+
+require (
+	github.com/transparency-dev/formats v0.1.1 // indirect
+	github.com/transparency-dev/merkle v0.0.2 // indirect
+	golang.org/x/mod v0.42.0 // indirect
+)
