@@ -1,0 +1,78 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// exampleDecision returns a decision in YAML with comments, dated now. Every
+// member that the schema knows is in it; those that may be left out are comments.
+func exampleDecision(now time.Time) string {
+	at := func(days int) string { return record.Time(now.Unix() + int64(days)*24*3600).String() }
+	return strings.NewReplacer("{now}", at(0), "{week}", at(7), "{month}", at(30)).Replace(exampleYAML)
+}
+
+const exampleYAML = `# A decision, by the names of docs/format.md. What is written here is public and
+# can never be removed from the log: no private data, no secrets.
+
+ledger: ledger.example.com/2026    # the origin of your ledger
+case: example-1                    # 3 to 64 of a-z, 0-9 and -; chosen by whoever opens the case
+# prev: d-…                        # the newest act of the case; leave it out to open one
+
+action: suspend                    # terminate suspend restrict warn decline forward reinstate
+service_layer: hosting             # hosting cdn_proxy security dns registrar other
+subject:
+  type: domain                     # domain url account ip_address other
+  name: example.com                # public! ref is computed from type and name with --subject-key
+  # ref: …                         # or give the ref alone, and no name
+  # locator: https://example.com/page
+
+# The rules that it rests on, and the id of the record that published each.
+# decline and forward may do without: that no rule permits it is the ground.
+grounds:
+  - policy: abuse
+    version: 1
+    clause: hosting
+    record: d-47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
+
+facts: |
+  A page of the site offered malware for download on three days.
+reasons: |
+  The operator was told twice and did not answer.
+lang: en                           # of facts and reasons
+
+# alternatives:                    # milder actions that were weighed
+#   - action: warn
+#     why_not: Two warnings had no effect.
+# severity: high                   # low medium high critical
+
+trigger:
+  kind: notice                     # own_initiative notice trusted_flagger authority_order court_order
+  # reporter: a security company
+  # authority: …
+  # legal_reference: …
+  # intake: d-…                    # the record that reported it
+automation:
+  detection: manual                # manual automated
+  decision: none                   # none partial full
+
+decided_at: {now}
+effective_at: {now}
+# until: {month}
+# review_at: {week}
+# territory: [DE, AT]              # ISO 3166-1; left out: everywhere
+# redress: Complaints to complaints@example.com within six months.
+
+# emergency:                       # only under a clause that allows it, and others must ratify it in time
+#   harm: threat-to-life
+# retrospective:                   # if it is recorded afterwards
+#   why: The ledger was out of order that day.
+
+# precedents: [d-…]                # earlier decisions like it
+# distinguishing_reason: …         # why this one differs from them
+# evidence:                        # files kept elsewhere
+#   - what: screenshot of the page
+#     sha256: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
+`

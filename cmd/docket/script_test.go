@@ -1,0 +1,109 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"docket": func() { os.Exit(cli.Main("docket", run)) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setup,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":  exitCode,
+			"await": await,
+			"dated": dated,
+			"take":  take,
+		},
+	})
+}
+
+// setup sets $ADDR to an address on which nobody listens, and $VKEY to the key
+// of a log.
+func setup(env *testscript.Env) error {
+	_, vkey, err := note.GenerateKey(rand.Reader, "ledger.example.com/2026")
+	if err != nil {
+		return err
+	}
+	env.Setenv("VKEY", vkey)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	env.Setenv("ADDR", l.Addr().String())
+	return l.Close()
+}
+
+// exitCode runs a program that must end with the exit code: code 2 docket sign
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program [args]")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || got != want {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// await waits until a ledger answers: await http://$ADDR
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await URL")
+	}
+	for range 300 {
+		if resp, err := http.Get(args[0] + "/checkpoint"); err == nil {
+			ts.Check(resp.Body.Close())
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("no answer from %s", args[0])
+}
+
+// dated writes the time of now for NOW into a file: dated decision.yaml
+func dated(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: dated FILE")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "NOW", record.Time(time.Now().Unix()).String())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// take sets a variable to what a regular expression finds in stdout: take ID d-.{43}
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: take NAME REGEXP")
+	}
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no %s in stdout", args[1])
+	}
+	ts.Setenv(args[0], found)
+}
