@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -107,6 +108,14 @@ func (w *response) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write implements http.ResponseWriter.
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
 // Unwrap is for http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -120,7 +129,7 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 		id := requestID()
 		w := &response{ResponseWriter: rw}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		err := h(w, r)
+		err := guarded(h, w, r)
 		var p *problem.Problem
 		switch {
 		case err != nil && errors.Is(r.Context().Err(), context.Canceled):
@@ -134,6 +143,20 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 		s.requests.WithLabelValues(route, strconv.Itoa(w.status)).Observe(took.Seconds())
 		s.logRequest(r, w, p, err, slog.String("route", route), slog.String("request", id), slog.Duration("took", took))
 	})
+}
+
+// guarded calls a handler and makes a panic the error of this one request.
+func guarded(h handler, w *response, r *http.Request) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return h(w, r)
 }
 
 // requestID returns a new random UUID as a URI (RFC 9562, RFC 8141).
@@ -150,9 +173,9 @@ func (s *server) logRequest(r *http.Request, w *response, p *problem.Problem, er
 	switch {
 	case w.status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
-	case w.status >= 500 && w.status != http.StatusNotImplemented, err != nil && p == nil && w.status != statusGone:
+	case w.status >= 500 && w.status != http.StatusNotImplemented:
 		level = slog.LevelError
-	case w.status >= 400:
+	case w.status >= 400, err != nil: // the other side went away while it was answered
 		level = slog.LevelDebug
 	}
 	attrs = append(attrs, slog.String("method", method(r)), slog.Int("status", w.status))
@@ -183,7 +206,7 @@ func reply(w http.ResponseWriter, status int, contentType string, body []byte) e
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+	if _, err := w.Write(body); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 // What handlers find wrong with a request themselves.
 var (
 	errNoPath      = errors.New("there is nothing at this path; / lists what there is")
+	errNotHere     = errors.New("the ledger has nothing of this name")
 	errMethod      = errors.New("the path does not take this method; the header Allow lists those it takes")
 	errMediaType   = errors.New("a record is sent as Content-Type: application/jose+json, without Content-Encoding")
 	errDisclosures = errors.New("this ledger does not keep disclosures: send the record alone, with nothing sealed")
@@ -34,8 +35,10 @@ func problemFor(err error) *problem.Problem {
 	switch {
 	case errors.As(err, &refused):
 		return refusal(refused)
-	case errors.Is(err, errNoPath), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errNoPath):
 		return problem.New(http.StatusNotFound, problem.NotFound, err.Error())
+	case errors.Is(err, fs.ErrNotExist):
+		return problem.New(http.StatusNotFound, problem.NotFound, errNotHere.Error())
 	case errors.Is(err, errMethod):
 		return problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, err.Error())
 	case errors.Is(err, errMediaType):

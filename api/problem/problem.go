@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 )
@@ -76,13 +77,30 @@ func New(status int, code, detail string) *Problem {
 func (p *Problem) Marshal() ([]byte, error) { return json.Marshal(p) }
 
 // Parse parses a problem that came with a status. If b is none, the problem says
-// only what the status says: some other server answered.
+// only what the status says: some other server answered. Characters that a
+// terminal would obey are replaced.
 func Parse(status int, contentType string, b []byte) *Problem {
 	var p Problem
-	if strings.HasPrefix(contentType, ContentType) && json.Unmarshal(b, &p) == nil && p.Status == status {
-		return &p
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	if mediaType != ContentType || json.Unmarshal(b, &p) != nil || p.Status != status {
+		return New(status, "", "")
 	}
-	return New(status, "", "")
+	for _, s := range []*string{&p.Type, &p.Title, &p.Detail, &p.Code, &p.Instance} {
+		*s = printable(*s)
+	}
+	for i, r := range p.Codes {
+		p.Codes[i] = Reason{Code: printable(r.Code), Text: printable(r.Text)}
+	}
+	return &p
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 func (p *Problem) Error() string {
