@@ -28,9 +28,14 @@ func (c *checker) missing(member, want string) { c.wrong(member, "nothing", want
 func at(member string, i int) string { return fmt.Sprintf("%s/%d", member, i) }
 
 func (c *checker) between(member string, n, low, high int64) {
-	if n < low || n > high {
-		c.wrong(member, fmt.Sprint(n), fmt.Sprintf("an integer from %d to %d", low, high))
+	if n >= low && n <= high {
+		return
 	}
+	found := fmt.Sprint(n)
+	if n == 0 {
+		found = "nothing or 0"
+	}
+	c.wrong(member, found, fmt.Sprintf("an integer from %d to %d", low, high))
 }
 
 func (c *checker) count(member string, n, low, high int) {
@@ -86,7 +91,7 @@ func (c *checker) text(member, s string) {
 
 func (c *checker) given(member string, t Time) {
 	if t == 0 {
-		c.missing(member, errTime.Error())
+		c.missing(member, timeForm)
 	}
 }
 

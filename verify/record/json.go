@@ -15,8 +15,8 @@ import (
 // encode returns the canonical JSON (RFC 8785) of v.
 func encode(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+	if _, ok := v.(inOrder); ok || err != nil {
+		return b, err
 	}
 	value := jsontext.Value(b)
 	if err := value.Canonicalize(); err != nil {
@@ -24,6 +24,13 @@ func encode(v any) ([]byte, error) {
 	}
 	return value, nil
 }
+
+// inOrder marks types whose members are declared in the order of RFC 8785, as
+// are those of their parts: what json.Marshal prints of them is canonical.
+type inOrder interface{ inOrder() }
+
+func (*Header) inOrder() {}
+func (*jws) inOrder()    {}
 
 // decode parses b into v and accepts exactly what encode would produce. v must
 // point to a zero value. part names what b is, for the error. check looks at v
@@ -55,7 +62,11 @@ func spellingError(part string, b, canonical []byte) *Error {
 	}
 	from := max(0, i-12)
 	window := func(t []byte) string { return quote(string(t[from:min(len(t), i+12)])) }
-	return malformed(part, memberAt(b, i), fmt.Sprintf("%s at byte %d", window(b), i),
+	member, other := memberAt(b, i), memberAt(canonical, i)
+	if strings.HasPrefix(other, member) || other < member && !strings.HasPrefix(member, other) {
+		member = other // it is missing in b, or comes later
+	}
+	return malformed(part, member, fmt.Sprintf("%s at byte %d", window(b), i),
 		"canonical JSON (RFC 8785; no null, no empty or false member): "+window(canonical))
 }
 
@@ -76,11 +87,12 @@ func jsonError(part string, b []byte, err error) *Error {
 	switch {
 	case errors.As(err, &semantic):
 		member := strings.TrimPrefix(string(semantic.JSONPointer), "/")
+		var notTime *timeError
 		switch {
 		case errors.Is(err, json.ErrUnknownName):
 			return malformed(part, member, "a member that is not known here", "it left out")
-		case errors.Is(err, errTime):
-			return malformed(part, member, quote(string(semantic.JSONValue)), errTime.Error())
+		case errors.As(err, &notTime):
+			return malformed(part, member, quote(notTime.text), timeForm)
 		}
 		found := kindName(semantic.JSONKind)
 		if semantic.JSONKind == '0' && semantic.JSONValue != nil {

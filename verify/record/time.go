@@ -1,7 +1,7 @@
 package record
 
 import (
-	"errors"
+	"fmt"
 	"time"
 )
 
@@ -12,13 +12,19 @@ type Time int64
 // maxTime is the last second of the year 9999.
 const maxTime = 253402300799
 
-var errTime = errors.New("a time like 2026-11-23T08:00:00Z (RFC 3339, UTC, whole seconds)")
+const timeForm = "a time like 2026-11-23T08:00:00Z (RFC 3339, UTC, whole seconds)"
 
-// ParseTime returns the time that s spells, in the one accepted spelling.
+// timeError is the error for a text that is not a time.
+type timeError struct{ text string }
+
+func (e *timeError) Error() string { return fmt.Sprintf("%s is not %s", quote(e.text), timeForm) }
+
+// ParseTime returns the time that s spells, in the one accepted spelling. The
+// error shows s and says what is wanted.
 func ParseTime(s string) (Time, error) {
 	t, err := time.Parse("2006-01-02T15:04:05Z", s)
 	if err != nil || t.Unix() < 1 || t.Unix() > maxTime || Time(t.Unix()).String() != s {
-		return 0, errTime
+		return 0, &timeError{s}
 	}
 	return Time(t.Unix()), nil
 }
