@@ -17,7 +17,6 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -119,9 +118,6 @@ func (w *response) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// statusGone is counted and logged for a client that did not wait.
-const statusGone = 499
-
 // endpoint makes a handler an http.Handler; route names it in log and metrics.
 func (s *server) endpoint(route string, h handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -131,10 +127,7 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		err := guarded(h, w, r)
 		var p *problem.Problem
-		switch {
-		case err != nil && errors.Is(r.Context().Err(), context.Canceled):
-			w.status = statusGone
-		case err != nil && w.status == 0:
+		if err != nil && w.status == 0 {
 			p = problemFor(err)
 			p.Instance = id
 			s.writeProblem(w, r, p)

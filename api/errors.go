@@ -49,6 +49,8 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, errTooLarge.Error())
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
 		return problem.New(http.StatusBadRequest, problem.Incomplete, "the body ended early, or came too slowly; nothing was recorded")
+	case errors.Is(err, context.Canceled): // the client closed its side, but may still read
+		return problem.New(http.StatusBadRequest, problem.Incomplete, "the connection ended before the answer; the same bytes again are answered in any case")
 	case errors.Is(err, ledger.ErrBusy):
 		return unavailable(problem.Busy, ledger.ErrBusy, time.Second)
 	case errors.Is(err, ledger.ErrStopping):
@@ -103,7 +105,7 @@ func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) 
 	if err == nil {
 		err = reply(w, p.Status, problem.ContentType, b)
 	}
-	if err != nil && !errors.Is(r.Context().Err(), context.Canceled) {
+	if err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelDebug, "problem not delivered", slog.Any("error", err))
 	}
 }
