@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -24,6 +25,8 @@ type memory struct {
 	V       int64                  `json:"v"`
 	KID     string                 `json:"kid"`
 	Ledgers map[string]*remembered `json:"ledgers"` // by origin
+
+	read []byte // the file as it was read
 }
 
 type remembered struct {
@@ -53,6 +56,7 @@ func readMemory(keyFile, kid string) (*memory, error) {
 	if err := json.Unmarshal(b, m, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}
+	m.read = b
 	if m.V != 1 || m.KID != kid {
 		return nil, fmt.Errorf("%s belongs to another key, %s, or to a newer docket", file, m.KID)
 	}
@@ -68,13 +72,22 @@ func (m *memory) of(origin string) *remembered {
 }
 
 // write replaces the file, so that it is always whole; it is on the disk when
-// write returns.
+// write returns. It refuses if somebody else has written it meanwhile: two
+// signatures must not have one number.
 func (m *memory) write(keyFile string) error {
+	now, err := os.ReadFile(memoryFile(keyFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !bytes.Equal(now, m.read) {
+		return fmt.Errorf("%s has changed: the key is being used by another docket; nothing was signed, try again", memoryFile(keyFile))
+	}
 	b, err := json.Marshal(m, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
-	return replaceFile(memoryFile(keyFile), append(b, '\n'), 0o600)
+	m.read = append(b, '\n')
+	return replaceFile(memoryFile(keyFile), m.read, 0o600)
 }
 
 // replaceFile writes a file beside path and renames it.

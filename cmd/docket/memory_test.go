@@ -184,12 +184,19 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late, err := readMemory(keyFile, "kid")
+	if err != nil {
+		t.Fatal(err)
+	}
 	m.of(origin).NextSeq = 7
 	if err := m.write(keyFile); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := readMemory(keyFile, "kid"); err != nil || again.of(origin).NextSeq != 7 || again.of("other").NextSeq != 1 {
 		t.Errorf("read back %+v, %v", again, err)
+	}
+	if err := late.write(keyFile); err == nil {
+		t.Error("a memory that was read before another write was written")
 	}
 	if _, err := readMemory(keyFile, "another"); err == nil {
 		t.Error("the memory of another key was taken")

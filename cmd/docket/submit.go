@@ -96,8 +96,13 @@ func fetchReceipt(ctx context.Context, c *client.Client, id record.ID, policy *v
 		return nil, nil, err
 	}
 	proven, err := receipt.Check(policy, nil)
-	if errors.Is(err, verify.ErrNotShown) && proven != nil {
-		err = nil // it did not all fit; docket-verify takes the rest beside it
+	if errors.Is(err, verify.ErrNotShown) { // not all that supports it fits; docket-verify takes the rest beside it
+		extra, extraErr := verify.ParseExtra(receipt.Extra)
+		if extraErr != nil {
+			return nil, nil, extraErr
+		}
+		receipt.Extra = nil
+		proven, err = receipt.Check(policy, extra.Record)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("receipt of %s: %w", id, err)

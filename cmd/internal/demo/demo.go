@@ -26,7 +26,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -150,7 +149,7 @@ func (t *teller) found() (*datadir.Dir, error) {
 	}
 	t.say("DOCKET, A DEMONSTRATION. It happens now, on this machine.")
 	t.say("The real cases in it are entered from press reports, by this demonstration and not by the company")
-	t.say("that they are about. Those who sign are called by what they do here; they are nobody.")
+	t.say("that they are about. The signers are made up, and called by what they do: archivist, reviewer and so on.")
 	t.say("")
 	t.say("1. A LEDGER IS FOUNDED")
 	if err := t.makeKeys(); err != nil {
@@ -186,7 +185,7 @@ func (t *teller) publish() error {
 	}
 	t.rules = out.ID
 	t.say("   %s, by an example provider that does not exist. Its charter is signed by %d founders", Origin, len(founders))
-	t.say("   and %d recovery keys. %d more people got a key each, every one enrolled by 2 founders.", len(recovery), len(holders))
+	t.say("   and %d recovery keys. %d more signers are enrolled, each of them by 2 founders.", len(recovery), len(holders))
 	t.say("   Its rulebook is published, signed by 2: %d clauses, and how far it may go depends on the service.", len(rulebook(0).Clauses))
 	t.say("   Rules are in force at once here. A real charter makes them wait for days, so that none is sudden.")
 	return nil
@@ -313,84 +312,6 @@ func (t *teller) decideExample() error {
 	t.act("", "today", "restrict", names("duty-officer"), effective(second))
 	t.say("      Danger to life: one may decide at once; two others must approve within %d hours, or it lapses.", ratifyInHours)
 	t.act("", "today", "approve", names("ratifier-1", "ratifier-2"), effective(third))
-	return nil
-}
-
-// prove writes receipts and mirror, and checks both.
-func (t *teller) prove() error {
-	var err error
-	if t.policy, err = verify.ParsePolicy(t.trustPolicy()); err != nil {
-		return err
-	}
-	for file, text := range map[string][]byte{"trust.policy": t.trustPolicy(), "log.vkey": []byte(t.vkey + "\n"), "decision.yaml": exampleSheet(time.Now().Unix(), t.rules)} {
-		if err := os.WriteFile(t.path(file), text, 0o644); err != nil {
-			return err
-		}
-	}
-	if err := t.receipts(); err != nil {
-		return err
-	}
-	n, err := t.checkReceipts("receipts", true)
-	if err != nil {
-		return err
-	}
-	if _, err := t.checkReceipts("void", false); err != nil {
-		return err
-	}
-	for _, copied := range []string{"mirror", "altered"} {
-		if err := mirror(t.ctx, t.ledger, t.path(copied), t.policy); err != nil {
-			return err
-		}
-	}
-	sum, found, err := audit(t.ctx, t.path("mirror"), t.policy)
-	if err != nil {
-		return err
-	}
-	if sum.Broken > 0 || sum.Entries != int64(len(t.logged)) {
-		return fmt.Errorf("the audit of the mirror found %v", found)
-	}
-	t.say("")
-	t.say("3. PROOFS")
-	t.say("   receipts  %d, one for each effective record. Checked offline, with nothing but the receipt and", n)
-	t.say("             the log's public key at hand: all hold.")
-	t.say("   mirror    A copy of the whole log. Audited from the first byte to the last: %d records,", sum.Entries)
-	t.say("             %d effective, %d void, every signature and every hash as it should be.", sum.Effective, sum.Void)
-	return nil
-}
-
-// attack alters a decision in a copy, and forges another.
-func (t *teller) attack() error {
-	i := len(t.logged) - 2 // the emergency decision
-	victim := t.logged[i]
-	if err := alter(t.path("altered"), int64(len(t.logged)), victim.Index); err != nil {
-		return err
-	}
-	sum, found, err := audit(t.ctx, t.path("altered"), t.policy)
-	if err != nil {
-		return err
-	}
-	bad := slices.IndexFunc(found, func(f verify.Finding) bool { return f.Severity == verify.Broken })
-	if sum.Broken != 1 || found[bad].Index != victim.Index {
-		return fmt.Errorf("the audit of the altered copy found %v, want entry %d", found, victim.Index)
-	}
-	verdict, _, _ := strings.Cut(found[bad].Detail, ":") // the rest is hashes
-	entry, err := t.ledger.Record(t.ctx, victim.ID)
-	if err != nil {
-		return err
-	}
-	forged, err := forge(entry.Record, `"action":"restrict"`, `"action":"terminate"`)
-	if err != nil {
-		return err
-	}
-	if err := t.refused(forged, record.SignatureInvalid); err != nil {
-		return fmt.Errorf("forged record: %w", err)
-	}
-	t.say("")
-	t.say("4. TWO FORGERIES")
-	t.say("   altered   Another copy of the log, with one byte of entry %d changed. The audit says:", victim.Index)
-	t.say("      %s", verdict)
-	t.say("   \"restrict\" becomes \"terminate\" in a signed decision, which is sent again. The ledger says:")
-	t.reasons(record.SignatureInvalid)
 	return nil
 }
 

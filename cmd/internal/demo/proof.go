@@ -1,0 +1,90 @@
+package demo
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// prove writes receipts and mirror, and checks both.
+func (t *teller) prove() error {
+	var err error
+	if t.policy, err = verify.ParsePolicy(t.trustPolicy()); err != nil {
+		return err
+	}
+	for file, text := range map[string][]byte{"trust.policy": t.trustPolicy(), "log.vkey": []byte(t.vkey + "\n"), "decision.yaml": exampleSheet(time.Now().Unix(), t.rules)} {
+		if err := os.WriteFile(t.path(file), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := t.receipts(); err != nil {
+		return err
+	}
+	n, err := t.checkReceipts("receipts", true)
+	if err != nil {
+		return err
+	}
+	if _, err := t.checkReceipts("void", false); err != nil {
+		return err
+	}
+	for _, copied := range []string{"mirror", "altered"} {
+		if err := mirror(t.ctx, t.ledger, t.path(copied), t.policy); err != nil {
+			return err
+		}
+	}
+	sum, found, err := audit(t.ctx, t.path("mirror"), t.policy)
+	if err != nil {
+		return err
+	}
+	if sum.Broken > 0 || sum.Entries != int64(len(t.logged)) {
+		return fmt.Errorf("the audit of the mirror found %v", found)
+	}
+	t.say("")
+	t.say("3. PROOFS")
+	t.say("   receipts  %d, one for each effective record. Checked offline, with nothing but the receipt and", n)
+	t.say("             the log's public key at hand: all hold.")
+	t.say("   mirror    A copy of the whole log. Audited from the first byte to the last: %d records,", sum.Entries)
+	t.say("             %d effective, %d void, every signature and every hash as it should be.", sum.Effective, sum.Void)
+	return nil
+}
+
+// attack alters a decision in a copy, and forges another.
+func (t *teller) attack() error {
+	i := len(t.logged) - 2 // the emergency decision
+	victim := t.logged[i]
+	if err := alter(t.path("altered"), int64(len(t.logged)), victim.Index); err != nil {
+		return err
+	}
+	sum, found, err := audit(t.ctx, t.path("altered"), t.policy)
+	if err != nil {
+		return err
+	}
+	bad := slices.IndexFunc(found, func(f verify.Finding) bool { return f.Severity == verify.Broken })
+	if sum.Broken != 1 || found[bad].Index != victim.Index {
+		return fmt.Errorf("the audit of the altered copy found %v, want entry %d", found, victim.Index)
+	}
+	verdict, _, _ := strings.Cut(found[bad].Detail, ":") // the rest is hashes
+	entry, err := t.ledger.Record(t.ctx, victim.ID)
+	if err != nil {
+		return err
+	}
+	forged, err := forge(entry.Record, `"action":"restrict"`, `"action":"terminate"`)
+	if err != nil {
+		return err
+	}
+	if err := t.refused(forged, record.SignatureInvalid); err != nil {
+		return fmt.Errorf("forged record: %w", err)
+	}
+	t.say("")
+	t.say("4. TWO FORGERIES")
+	t.say("   altered   Another copy of the log, with one byte of entry %d changed. The audit says:", victim.Index)
+	t.say("      %s", verdict)
+	t.say("   forged    \"restrict\" becomes \"terminate\" in a signed decision, which is sent again. The ledger says:")
+	t.reasons(record.SignatureInvalid)
+	return nil
+}
