@@ -29,7 +29,7 @@ func charterNew(_ context.Context, args []string, std cli.Streams) error {
 		p.LogKeys = append(p.LogKeys, s)
 		return err
 	})
-	flags.Func("founder", "`HOLDER:ROLE+ROLE:FILE`, FILE with the public JWK, required; may be repeated", func(s string) error {
+	flags.Func("founder", "a founder, as `HOLDER:ROLE+ROLE:FILE`, FILE with the public JWK, required; may be repeated", func(s string) error {
 		f, err := parseFounder(s)
 		p.Founders = append(p.Founders, f)
 		return err
@@ -47,9 +47,9 @@ func charterNew(_ context.Context, args []string, std cli.Streams) error {
 	flags.StringVar(&p.Contact, "contact", "", "where to write to the operator, `address`, required")
 	flags.StringVar(&p.Lang, "lang", "en", "BCP 47 `tag` of the language of its text")
 	flags.StringVar(&p.Text, "text", "", "what readers should know, in `words`")
-	flags.Int64Var(&p.RegistrarQuorum, "registrar-quorum", 0, "`number` of registrars to enrol and revoke keys (default 2, 1 if there is one)")
-	flags.Int64Var(&p.AdministrationQuorum, "administration-quorum", 0, "`number` of administrators to amend the charter (default as above)")
-	flags.Int64Var(&p.PolicyQuorum, "policy-quorum", 0, "`number` of policy owners to publish a policy (default as above)")
+	flags.Int64Var(&p.RegistrarQuorum, "registrar-quorum", 0, "`number` of registrars to enrol and revoke keys (default 2, or 1 if only one founder is one)")
+	flags.Int64Var(&p.AdministrationQuorum, "administration-quorum", 0, "`number` of administrators to amend the charter (default 2, or 1 if only one founder is one)")
+	flags.Int64Var(&p.PolicyQuorum, "policy-quorum", 0, "`number` of policy owners to publish a policy (default 2, or 1 if only one founder is one)")
 	flags.Int64Var(&p.DefaultQuorum, "default-quorum", 2, "`number` of deciders where no clause says more")
 	flags.Int64Var(&p.Recovery.Quorum, "recovery-quorum", 0, "`number` of recovery keys that act together (default all)")
 	flags.Int64Var(&p.PolicyLead, "policy-lead", 7*24, "`hours` that a policy is public before it is in force")
