@@ -128,7 +128,7 @@ func TestLayout(t *testing.T) {
 		{"cmd/...", []string{"cmd/..."}},
 		{"api", []string{"cmd/docketd", "cmd/docket-bench", "cmd/internal/demo"}},
 		{"api/web/...", []string{"api", "api/web/..."}},
-		{"ledger/...", []string{"ledger/...", "api", "api/web/...", "cmd/docketd", "cmd/docket-bench", "cmd/internal/demo"}},
+		{"ledger/...", []string{"ledger/...", "api", "api/web/...", "cmd/docketd", "cmd/docket-bench", "cmd/internal/datadir", "cmd/internal/demo"}},
 	}
 	// Each of these imports of ours the named packages only.
 	auditor := []string{"verify/...", "api/client", "api/problem", "cmd/internal/cli"}
@@ -173,7 +173,7 @@ func TestLayout(t *testing.T) {
 func forTests(dir string) bool { return strings.HasSuffix(dir, "test") }
 
 // engineUsers put a ledger together.
-var engineUsers = []string{"cmd/docketd", "cmd/docket-bench", "cmd/internal/demo"}
+var engineUsers = []string{"cmd/docketd", "cmd/docket-bench", "cmd/internal/datadir", "cmd/internal/demo"}
 
 // TestTopLevel keeps the number of places to look in at five.
 func TestTopLevel(t *testing.T) {
