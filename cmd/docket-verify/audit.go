@@ -137,21 +137,28 @@ func (a *auditor) summary(s *verify.Summary) error {
 	say := func(format string, args ...any) { fmt.Fprintf(a.std.Out, format+"\n", args...) }
 	if s.Broken > 0 {
 		say("DOES NOT HOLD  %s, %d records", cp.Origin, cp.Size)
-		say("  %d things that an honest server can't produce are listed above. Keep this copy: it is the evidence.", s.Broken)
+		say("  %s above that an honest server can't produce. Keep this copy: it is the evidence.", count(s.Broken, "thing is listed", "things are listed"))
 		if s.Unjudged > 0 {
 			say("  %d records could not be judged by the rules for want of what was altered.", s.Unjudged)
 		}
 		return nil
 	}
 	say("HOLDS  %s, %d records", cp.Origin, cp.Size)
-	say("  tree       every tile and entry was hashed to the root that the log signed, %v", cp.Root)
-	say("  witnesses  %s", witnesses(s.Signed))
-	say("  records    %d effective, %d void; %s", s.Effective, s.Void, types(s.ByType))
-	say("  proven     every signature; that the records stand in this order, unchanged under this checkpoint; and, by the")
-	say("             published rules alone, which of them count")
-	say("  not proven the times, which signers claim; that the log shows everyone the same: compare checkpoints with others;")
-	say("             that the facts are true, that two names are two people, that everything was recorded")
+	say("  tree        every tile and entry was hashed to the root that the log signed, %v", cp.Root)
+	say("  witnesses   %s", witnesses(s.Signed))
+	say("  records     %d effective, %d void; %s", s.Effective, s.Void, types(s.ByType))
+	say("  proven      every signature; that the records stand in this order, unchanged under this checkpoint; and, by the")
+	say("              published rules alone, which of them count")
+	say("  not proven  the times, which signers claim; that the log shows everyone the same: compare checkpoints with others;")
+	say("              that the facts are true, that two names are two people, that everything was recorded")
 	return nil
+}
+
+func count(n int64, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func types(by map[record.Type]int64) string {

@@ -202,7 +202,7 @@ func standing(p *verify.Proven) string {
 func words(path string, p *verify.Proven, err error) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-10s %s\n", label, plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-11s%s\n", label, plain(fmt.Sprintf(format, args...)))
 	}
 	switch {
 	case errors.Is(err, verify.ErrNotShown):
