@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -24,6 +22,7 @@ var (
 	errNotHere     = errors.New("the ledger has nothing of this name")
 	errMethod      = errors.New("the path does not take this method; the header Allow lists those it takes")
 	errMediaType   = errors.New("a record is sent as Content-Type: application/jose+json, without Content-Encoding")
+	errBody        = errors.New("the body ended early, came too slowly or was not encoded as it said; nothing was recorded")
 	errDisclosures = errors.New("this ledger does not keep disclosures: send the record alone, with nothing sealed")
 	errTooLarge    = fmt.Errorf("a record has at most %d bytes", record.MaxSize)
 )
@@ -32,12 +31,13 @@ var (
 func problemFor(err error) *problem.Problem {
 	var refused *ledger.RefusedError
 	var tooLarge *http.MaxBytesError
+	var path *fs.PathError
 	switch {
 	case errors.As(err, &refused):
 		return refusal(refused)
 	case errors.Is(err, errNoPath):
 		return problem.New(http.StatusNotFound, problem.NotFound, err.Error())
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, &path): // a file of ours that is missing is no 404
 		return problem.New(http.StatusNotFound, problem.NotFound, errNotHere.Error())
 	case errors.Is(err, errMethod):
 		return problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, err.Error())
@@ -47,8 +47,8 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusNotImplemented, problem.DisclosuresUnsupported, err.Error())
 	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, errTooLarge.Error())
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
-		return problem.New(http.StatusBadRequest, problem.Incomplete, "the body ended early, or came too slowly; nothing was recorded")
+	case errors.Is(err, errBody):
+		return problem.New(http.StatusBadRequest, problem.Incomplete, errBody.Error())
 	case errors.Is(err, context.Canceled): // the client closed its side, but may still read
 		return problem.New(http.StatusBadRequest, problem.Incomplete, "the connection ended before the answer; the same bytes again are answered in any case")
 	case errors.Is(err, ledger.ErrBusy):

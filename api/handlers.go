@@ -70,7 +70,7 @@ func readRecord(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		b.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, record.MaxSize)); err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
+		return nil, fmt.Errorf("%w: %w", errBody, err)
 	}
 	if withDisclosures(b.Bytes()) {
 		return nil, errDisclosures
@@ -101,8 +101,12 @@ func (s *server) record(w *response, r *http.Request) error {
 	w.about = string(id)
 	standingHeaders(w.Header(), e.Standing)
 	if prefersJSON(w, r, typeJOSE) {
+		u, err := record.Parse(e.Record)
+		if err != nil {
+			return fmt.Errorf("record %s of the log: %w", id, err)
+		}
 		w.Header().Set("Cache-Control", brief)
-		return replyJSON(w, http.StatusOK, client.Record{Standing: standing(e.Standing), Record: e.Record})
+		return replyJSON(w, http.StatusOK, client.Record{Standing: standing(e.Standing), Record: e.Record, Payload: u.PayloadBytes()})
 	}
 	return replyImmutable(w, r, typeJOSE, `"`+string(id)+`"`, e.Record)
 }

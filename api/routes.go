@@ -66,10 +66,15 @@ receipts and the log offline.
 func variable(r *http.Request, name string) string { return mux.Vars(r)[name] }
 
 // only returns a function that makes a handler answer some methods and refuse
-// the rest with 405 and Allow.
+// the rest with 405 and Allow. What can be read can be read by pages of other
+// sites, too (CORS): the log is public.
 func only(methods ...string) func(handler) handler {
 	return func(h handler) handler {
 		return func(w *response, r *http.Request) error {
+			if slices.Contains(methods, http.MethodGet) {
+				w.Header().Set("Access-Control-Allow-Origin", "*")
+				w.Header().Set("Access-Control-Expose-Headers", exposed)
+			}
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
 				return errMethod
@@ -78,6 +83,9 @@ func only(methods ...string) func(handler) handler {
 		}
 	}
 }
+
+// exposed are the headers that pages of other sites may read.
+const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, ETag, Retry-After"
 
 // std makes an http.Handler a handler.
 func std(h http.Handler) handler {

@@ -9,9 +9,12 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -32,6 +35,16 @@ const (
 	// maxAnswer bounds an answer but for the files of the log, in bytes. A
 	// full receipt is at most 64 KiB of extra and as much again of the rest.
 	maxAnswer = 1 << 20
+	// tries is how often a record is sent at most, maxWait the longest wait
+	// in between that a ledger may ask for.
+	tries   = 4
+	maxWait = 10 * time.Second
+)
+
+// Errors that will be the same the next time.
+var (
+	errRedirect = errors.New("refused to be redirected")
+	errAnswer   = errors.New("not what a ledger answers")
 )
 
 // A Client talks to one ledger, or to whatever serves the files of its log. It
@@ -66,19 +79,61 @@ func stay(req *http.Request, via []*http.Request) error {
 	from := via[len(via)-1].URL
 	switch {
 	case req.URL.Host != from.Host:
-		return fmt.Errorf("refused to be redirected from %s to %s", from.Host, req.URL.Host)
+		return fmt.Errorf("%w from %s to %s", errRedirect, from.Host, req.URL.Host)
 	case req.URL.Scheme != from.Scheme && req.URL.Scheme != "https":
-		return errors.New("refused to be redirected from https to http")
+		return fmt.Errorf("%w from https to http", errRedirect)
+	case req.Method != via[0].Method:
+		return fmt.Errorf("%w where the record would not arrive", errRedirect)
 	case len(via) > 3:
-		return errors.New("redirected too often")
+		return fmt.Errorf("redirected too often: %w", errRedirect)
 	}
 	return nil
 }
 
 // Submit submits a record. The error is a *problem.Problem with the codes if the
-// ledger refuses it, and with RetryAfter if it could not take it now; submitting
-// the same bytes again is always safe.
+// ledger refuses it, and with RetryAfter if it could not take it now.
+//
+// If the connection breaks, or the ledger asks to come again soon, the same
+// bytes are sent again, a few times: that is always safe, since a ledger holds
+// the same bytes once.
 func (c *Client) Submit(ctx context.Context, b []byte) (Submitted, error) {
+	for try := 1; ; try++ {
+		s, err := c.submit(ctx, b)
+		wait := pause(try, err)
+		if wait == 0 || ctx.Err() != nil {
+			return s, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return s, fmt.Errorf("%w (%w)", err, ctx.Err())
+		}
+	}
+}
+
+// pause returns how long to wait before trying again; 0 if the try went well,
+// was the last, or will go the same way again.
+func pause(try int, err error) time.Duration {
+	var p *problem.Problem
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	backoff := 100 * time.Millisecond << (2 * (try - 1)) // 100, 400, 1600 ms, and up to half as much again
+	backoff += rand.N(backoff / 2)
+	switch {
+	case err == nil || try == tries:
+		return 0
+	case errors.As(err, &p):
+		if p.RetryAfter == 0 || p.RetryAfter > maxWait {
+			return 0
+		}
+		return p.RetryAfter + backoff
+	case errors.Is(err, errRedirect), errors.Is(err, errAnswer), errors.As(err, &cert), errors.As(err, &dns) && dns.IsNotFound:
+		return 0
+	}
+	return backoff
+}
+
+func (c *Client) submit(ctx context.Context, b []byte) (Submitted, error) {
 	var s Submitted
 	req, err := c.request(ctx, http.MethodPost, "v1/records", bytes.NewReader(b), "application/json")
 	if err != nil {
@@ -154,7 +209,7 @@ func (c *Client) object(req *http.Request, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s %s: the answer is not what a ledger answers: %w", req.Method, req.URL, err)
+		return fmt.Errorf("%s %s: %w: %w", req.Method, req.URL, errAnswer, err)
 	}
 	return nil
 }
@@ -191,13 +246,13 @@ func (c *Client) do(req *http.Request, limit int64) ([]byte, error) {
 func read(res *http.Response, limit int64) ([]byte, error) {
 	var b bytes.Buffer
 	if n := res.ContentLength; n > limit {
-		return nil, fmt.Errorf("the answer has %d bytes, more than the %d that it may have", n, limit)
+		return nil, fmt.Errorf("%w: %d bytes, more than %d", errAnswer, n, limit)
 	} else if n > 0 {
 		b.Grow(int(n) + bytes.MinRead)
 	}
 	n, err := b.ReadFrom(io.LimitReader(res.Body, limit+1))
 	if err == nil && n > limit {
-		err = fmt.Errorf("the answer has more than the %d bytes that it may have", limit)
+		err = fmt.Errorf("%w: more than %d bytes", errAnswer, limit)
 	}
 	return b.Bytes(), err
 }

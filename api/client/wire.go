@@ -40,6 +40,8 @@ type Record struct {
 	// Record is its exact bytes. They are not checked: compare record.IDOf
 	// with the id.
 	Record jsontext.Value `json:"record"`
+	// Payload is what it states, decoded.
+	Payload jsontext.Value `json:"payload"`
 }
 
 // A Key is what the ledger knows of a key.

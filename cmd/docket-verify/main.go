@@ -16,18 +16,17 @@ import (
 	"github.com/docket-ledger/docket/verify"
 )
 
-func main() {
-	program := cli.Program{
-		Name:    "docket-verify",
-		About:   "verifies receipts and logs of a Docket ledger, offline where it can be, trusting only a trust policy.",
-		Example: "docket-verify receipt --policy trust.policy decision.tlog-proof",
-		Commands: []cli.Command{
-			{Name: "receipt", Short: "checks receipts, and says what they prove and what not", Run: receipt},
-			{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
-			{Name: "version", Short: "prints version and build", Run: cli.Version},
-		},
-	}
-	os.Exit(cli.Main(program.Name, program.Run))
+func main() { os.Exit(cli.Main(program.Name, program.Run)) }
+
+var program = cli.Program{
+	Name:    "docket-verify",
+	About:   "verifies receipts and logs of a Docket ledger, offline where it can be, trusting only a trust policy.",
+	Example: "docket-verify receipt --policy trust.policy decision.tlog-proof",
+	Commands: []cli.Command{
+		{Name: "receipt", Short: "checks receipts, and says what they prove and what not", Run: receipt},
+		{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
+		{Name: "version", Short: "prints version and build", Run: cli.Version},
+	},
 }
 
 // policies is the flag --policy, which may be repeated: one file for each epoch

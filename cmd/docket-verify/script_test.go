@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/demo"
+	"github.com/docket-ledger/docket/verify"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"docket-verify": func() { os.Exit(cli.Main(program.Name, program.Run)) },
+	})
+}
+
+// TestScripts runs the scripts in the directory of a demonstration.
+func TestScripts(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	if err := demo.Run(context.Background(), demo.Config{Dir: dir, Once: true, Out: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			if err := os.CopyFS(filepath.Join(env.WorkDir, "demo"), os.DirFS(dir)); err != nil {
+				return err
+			}
+			return bare(filepath.Join(env.WorkDir, "demo"))
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "flip": flip},
+	})
+}
+
+// bare writes a bare receipt with its record beside it.
+func bare(dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "receipts", "12-example-emergency-restrict.tlog-proof"))
+	if err != nil {
+		return err
+	}
+	r, err := verify.ParseReceipt(b)
+	if err != nil {
+		return err
+	}
+	extra, err := verify.ParseExtra(r.Extra)
+	if err != nil {
+		return err
+	}
+	r.Extra = nil
+	if err := os.WriteFile(filepath.Join(dir, "bare.tlog-proof"), r.Marshal(), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "record.jws"), extra.Record, 0o644)
+}
+
+// exitCode runs a program that must end with the exit code: code 2 docket-verify
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N PROGRAM ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// flip changes one byte of a file: flip FILE OFFSET, from the end if negative.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE OFFSET")
+	}
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if at < 0 {
+		at += len(b)
+	}
+	if at < 0 || at >= len(b) {
+		ts.Fatalf("%s", fmt.Sprintf("%s has %d bytes", args[0], len(b)))
+	}
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o644))
+}
