@@ -3,8 +3,8 @@ package pebblestore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -148,16 +148,21 @@ func (t *tree) occupied(leaf *trillian.LogLeaf, indexes map[int64]*trillian.LogL
 
 // putLeaf writes the rows of a leaf that has an index.
 func (t *tree) putLeaf(b *pebble.Batch, l *trillian.LogLeaf, queued, integrated time.Time) error {
+	row := b.SetDeferred(len(t.leafKey(0)), leafRowSize(l)) // written in place
+	copy(row.Key, t.leafKey(l.LeafIndex))
+	appendLeaf(row.Value[:0], l, queued, integrated)
+	if err := row.Finish(); err != nil {
+		return err
+	}
 	var index [8]byte
 	binary.BigEndian.PutUint64(index[:], uint64(l.LeafIndex))
-	value := appendLeaf(make([]byte, 0, 128+leafBytes(l)), l, queued, integrated)
-	err := errors.Join(
-		b.Set(t.leafKey(l.LeafIndex), value, nil),
-		b.Set(t.identityKey(l.LeafIdentityHash), index[:], nil))
-	if string(l.LeafIdentityHash) != string(l.MerkleLeafHash) {
-		err = errors.Join(err, b.Set(append(t.merklePrefix(l.MerkleLeafHash), index[:]...), nil, nil))
+	if err := b.Set(t.identityKey(l.LeafIdentityHash), index[:], nil); err != nil {
+		return err
 	}
-	return err
+	if string(l.LeafIdentityHash) != string(l.MerkleLeafHash) {
+		return b.Set(append(t.merklePrefix(l.MerkleLeafHash), index[:]...), nil, nil)
+	}
+	return nil
 }
 
 // eachTree calls f for every tree.
@@ -188,7 +193,7 @@ func (tx *logTX) leavesByRange(start, count int64) ([]*trillian.LogLeaf, error) 
 		return nil, status.Errorf(codes.InvalidArgument, "leaves from %d, %d of them", start, count)
 	}
 	size := int64(tx.view.root.TreeSize)
-	end := start + count
+	end := start + min(count, math.MaxInt64-start)
 	if tx.kind == trillian.TreeType_LOG {
 		if start >= size {
 			return nil, status.Errorf(codes.OutOfRange, "leaf %d is not in a tree of size %d", start, size)

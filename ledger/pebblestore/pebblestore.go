@@ -47,8 +47,10 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -151,8 +153,19 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := opt.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if opt.FS == vfs.Default {
+		// One spelling: this process is told from itself by the name.
+		var err error
+		if dir, err = realPath(dir); err != nil {
+			return nil, err
+		}
+	}
 	lock, err := pebble.LockDirectory(dir, opt.FS)
-	if err != nil {
+	var noFile *fs.PathError
+	switch {
+	case errors.As(err, &noFile):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, dir, err)
 	}
 	s := &Store{opt: opt, dir: dir, lock: lock, trees: map[int64]*tree{}}
@@ -160,6 +173,15 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), lock.Close())
 	}
 	return s, nil
+}
+
+// realPath returns the one absolute name of a file without links.
+func realPath(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 // openDB opens a database. One that is new is closed and opened again: its first

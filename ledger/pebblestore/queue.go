@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,21 +20,41 @@ import (
 type queue struct {
 	mu       sync.Mutex
 	waiting  []*queued
-	pending  map[string]*queued // by identity
+	dropped  int // how many in waiting are not pending any more
+	pending  map[identity]*queued
 	bytes    int
 	sequence uint64
 	maxItems int
 	maxBytes int
 }
 
+// An identity is the identity hash of a leaf.
+type identity [hashSize]byte
+
+// queued is a leaf in the queue: pending from when it is held until it is
+// dropped, and waiting from when it is released.
 type queued struct {
-	leaf     *trillian.LogLeaf
+	leaf     *trillian.LogLeaf // not changed while it is queued
 	nanos    int64
 	sequence uint64
+	waiting  bool
+	dropped  bool
+}
+
+func (i *queued) identity() identity { return identity(i.leaf.LeafIdentityHash) }
+
+// copy returns the leaf for a transaction, which writes to it. The queue's own
+// is in the hands of those who queued it, too.
+func (i *queued) copy() *trillian.LogLeaf {
+	l := i.leaf
+	return &trillian.LogLeaf{
+		MerkleLeafHash: l.MerkleLeafHash, LeafValue: l.LeafValue, ExtraData: l.ExtraData, LeafIndex: l.LeafIndex,
+		LeafIdentityHash: l.LeafIdentityHash, QueueTimestamp: l.QueueTimestamp, IntegrateTimestamp: l.IntegrateTimestamp,
+	}
 }
 
 func (q *queue) init(opt Options) {
-	q.pending = map[string]*queued{}
+	q.pending = map[identity]*queued{}
 	q.maxItems, q.maxBytes = opt.MaxQueued, opt.MaxQueuedBytes
 }
 
@@ -44,7 +65,7 @@ func leafBytes(l *trillian.LogLeaf) int { return len(l.LeafValue) + len(l.ExtraD
 func (q *queue) hold(l *trillian.LogLeaf, at time.Time) (item *queued, there *trillian.LogLeaf, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if p := q.pending[string(l.LeafIdentityHash)]; p != nil {
+	if p := q.pending[identity(l.LeafIdentityHash)]; p != nil {
 		return nil, p.leaf, nil
 	}
 	if len(q.pending) >= q.maxItems || q.bytes+leafBytes(l) > q.maxBytes {
@@ -52,22 +73,36 @@ func (q *queue) hold(l *trillian.LogLeaf, at time.Time) (item *queued, there *tr
 	}
 	q.sequence++
 	item = &queued{leaf: l, nanos: at.UnixNano(), sequence: q.sequence}
-	q.pending[string(l.LeafIdentityHash)] = item
+	q.pending[item.identity()] = item
 	q.bytes += leafBytes(l)
 	return item, nil, nil
 }
 
-// drop takes items out again, held or waiting.
+// drop takes items out again, held or waiting. Those in the midst of waiting
+// stay there, marked, until they are at its head or most of it.
 func (q *queue) drop(items []*queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	gone := make(map[*queued]bool, len(items))
 	for _, i := range items {
-		gone[i] = true
-		delete(q.pending, string(i.leaf.LeafIdentityHash))
+		if i.dropped {
+			continue
+		}
+		i.dropped = true
+		delete(q.pending, i.identity())
 		q.bytes -= leafBytes(i.leaf)
+		if i.waiting {
+			q.dropped++
+		}
 	}
-	q.waiting = slices.DeleteFunc(q.waiting, func(i *queued) bool { return gone[i] })
+	for len(q.waiting) > 0 && q.waiting[0].dropped {
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		q.dropped--
+	}
+	if q.dropped > len(q.waiting)/2 {
+		q.waiting = slices.DeleteFunc(q.waiting, func(i *queued) bool { return i.dropped })
+		q.dropped = 0
+	}
 }
 
 // release makes held items visible to take.
@@ -75,7 +110,8 @@ func (q *queue) release(items []*queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, item := range items {
-		at := len(q.waiting)
+		item.waiting = true
+		at := len(q.waiting) // where a leaf belongs that comes in order
 		for at > 0 && q.waiting[at-1].nanos > item.nanos {
 			at--
 		}
@@ -83,21 +119,17 @@ func (q *queue) release(items []*queued) {
 	}
 }
 
-// take returns up to limit waiting items with a timestamp up to cutoff, after
-// those that skip has. They stay in the queue.
-func (q *queue) take(limit int, cutoff time.Time, skip []*queued) []*queued {
+// take returns up to limit waiting items with a timestamp up to cutoff, except
+// those in skip. They stay in the queue.
+func (q *queue) take(limit int, cutoff time.Time, skip map[identity]*queued) []*queued {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	taken := make(map[*queued]bool, len(skip))
-	for _, s := range skip {
-		taken[s] = true
-	}
 	var out []*queued
 	for _, item := range q.waiting {
 		if len(out) >= limit || item.nanos > cutoff.UnixNano() {
 			break
 		}
-		if !taken[item] {
+		if !item.dropped && skip[item.identity()] == nil {
 			out = append(out, item)
 		}
 	}
@@ -110,13 +142,14 @@ func (t *tree) queueLeaves(leaves []*trillian.LogLeaf, at time.Time) ([]*trillia
 		return nil, err
 	}
 	out := make([]*trillian.QueuedLogLeaf, len(leaves))
-	var held []*queued
+	held := make([]*queued, 0, len(leaves))
+	stamp := timestamppb.New(at)
 	for i, l := range leaves {
 		if len(l.LeafIdentityHash) != hashSize || len(l.MerkleLeafHash) != hashSize {
 			t.queue.drop(held)
 			return nil, status.Errorf(codes.InvalidArgument, "leaf %d has no hashes of %d bytes", i, hashSize)
 		}
-		l.QueueTimestamp = timestamppb.New(at)
+		l.QueueTimestamp = stamp
 		item, there, err := t.queue.hold(l, at)
 		if err != nil {
 			t.queue.drop(held)
@@ -172,12 +205,12 @@ func (t *tree) loadQueue() error {
 	p := t.prefix('Q')
 	return t.store.scan(p, prefixEnd(p), func(key, value []byte) (bool, error) {
 		l := &trillian.LogLeaf{}
-		if err := proto.Unmarshal(value, l); err != nil || len(key) != len(p)+16 {
-			return false, errDamaged
+		if err := proto.Unmarshal(value, l); err != nil || len(key) != len(p)+16 || len(l.LeafIdentityHash) != hashSize || len(l.MerkleLeafHash) != hashSize {
+			return false, fmt.Errorf("%w: queued leaf", errDamaged)
 		}
-		i := &queued{leaf: l, nanos: int64(binary.BigEndian.Uint64(key[len(p):])), sequence: binary.BigEndian.Uint64(key[len(p)+8:])}
+		i := &queued{leaf: l, waiting: true, nanos: int64(binary.BigEndian.Uint64(key[len(p):])), sequence: binary.BigEndian.Uint64(key[len(p)+8:])}
 		t.queue.waiting = append(t.queue.waiting, i)
-		t.queue.pending[string(l.LeafIdentityHash)] = i
+		t.queue.pending[i.identity()] = i
 		t.queue.bytes += leafBytes(l)
 		t.queue.sequence = max(t.queue.sequence, i.sequence)
 		return true, nil
@@ -198,7 +231,10 @@ func (s *Store) Unqueue(treeID int64, leaves []*trillian.LogLeaf) error {
 	t.queue.mu.Lock()
 	var items []*queued
 	for _, l := range leaves {
-		if i := t.queue.pending[string(l.LeafIdentityHash)]; i != nil && i.leaf == l {
+		if len(l.LeafIdentityHash) != hashSize {
+			continue // was never queued
+		}
+		if i := t.queue.pending[identity(l.LeafIdentityHash)]; i != nil && i.leaf == l {
 			items = append(items, i)
 		}
 	}

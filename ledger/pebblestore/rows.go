@@ -68,7 +68,19 @@ const (
 	nilValue
 )
 
-// appendLeaf encodes a leaf for rows L and Q.
+// fixedLeaf is how many bytes begin every row L.
+const fixedLeaf = hashSize + 8 + 8 + 1
+
+// leafRowSize returns how many bytes appendLeaf appends.
+func leafRowSize(l *trillian.LogLeaf) int {
+	n := fixedLeaf + leafBytes(l) + len(binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), uint64(len(l.LeafValue))))
+	if !bytes.Equal(l.LeafIdentityHash, l.MerkleLeafHash) {
+		n += hashSize
+	}
+	return n
+}
+
+// appendLeaf encodes a leaf for rows L.
 func appendLeaf(b []byte, l *trillian.LogLeaf, queued, integrated time.Time) []byte {
 	b = append(b, l.MerkleLeafHash...)
 	b = binary.BigEndian.AppendUint64(b, uint64(queued.UnixNano()))
@@ -95,10 +107,8 @@ func appendLeaf(b []byte, l *trillian.LogLeaf, queued, integrated time.Time) []b
 
 // parseLeaf decodes what appendLeaf made. The leaf does not refer to b.
 func parseLeaf(b []byte, index int64) (*trillian.LogLeaf, error) {
-	bad := fmt.Errorf("%w: leaf %d", errDamaged, index)
-	const fixed = hashSize + 8 + 8 + 1
-	if len(b) < fixed {
-		return nil, bad
+	if len(b) < fixedLeaf {
+		return nil, errLeaf(index)
 	}
 	b = bytes.Clone(b)
 	l := &trillian.LogLeaf{
@@ -106,18 +116,18 @@ func parseLeaf(b []byte, index int64) (*trillian.LogLeaf, error) {
 		QueueTimestamp:     nanos(binary.BigEndian.Uint64(b[hashSize:])),
 		IntegrateTimestamp: nanos(binary.BigEndian.Uint64(b[hashSize+8:])),
 	}
-	flags := b[fixed-1]
-	b = b[fixed:]
+	flags := b[fixedLeaf-1]
+	b = b[fixedLeaf:]
 	l.LeafIdentityHash = l.MerkleLeafHash
 	if flags&ownIdentity != 0 {
 		if len(b) < hashSize {
-			return nil, bad
+			return nil, errLeaf(index)
 		}
 		l.LeafIdentityHash, b = b[:hashSize:hashSize], b[hashSize:]
 	}
 	n, k := binary.Uvarint(b)
 	if k <= 0 || n > uint64(len(b)-k) {
-		return nil, bad
+		return nil, errLeaf(index)
 	}
 	b = b[k:]
 	if l.LeafValue = b[:n:n]; flags&nilValue != 0 {
@@ -128,6 +138,8 @@ func parseLeaf(b []byte, index int64) (*trillian.LogLeaf, error) {
 	}
 	return l, nil
 }
+
+func errLeaf(index int64) error { return fmt.Errorf("%w: leaf %d", errDamaged, index) }
 
 func nanos(n uint64) *timestamppb.Timestamp { return timestamppb.New(time.Unix(0, int64(n))) }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -173,7 +174,7 @@ func (v *view) compute() ([]byte, error) {
 
 // tile returns the first width hashes of a tile as v has it, or nil.
 func (t *tree) tile(v *view, level int, n int64, width int) ([]byte, error) {
-	if level < 0 || level >= tileLevels || n < 0 || width < 1 || width > tileWidth {
+	if level < 0 || level >= tileLevels || n < 0 || n > math.MaxInt64/tileWidth-1 || width < 1 || width > tileWidth {
 		return nil, nil
 	}
 	p := v.rows[level]
@@ -182,7 +183,8 @@ func (t *tree) tile(v *view, level int, n int64, width int) ([]byte, error) {
 	case first+int64(width) > p.end():
 		return nil, nil
 	case first >= p.start:
-		return p.hashes[(first-p.start)*hashSize:][:width*hashSize], nil
+		from := (first - p.start) * hashSize
+		return p.hashes[from:][: width*hashSize : width*hashSize], nil // appending must not write here
 	}
 	raw, err := t.store.get(t.tileKey(level, n))
 	if err != nil {

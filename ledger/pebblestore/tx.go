@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -27,11 +29,12 @@ type logTX struct {
 
 // update is what a transaction will write.
 type update struct {
-	dequeued []*queued
-	leaves   []*trillian.LogLeaf
-	nodes    map[compact.NodeID][]byte
-	root     *types.LogRootV1
-	bytes    []byte
+	dequeued  map[identity]*queued
+	sequenced []*queued           // of those dequeued
+	leaves    []*trillian.LogLeaf // the same, with their indexes
+	nodes     []stree.Node
+	root      *types.LogRootV1
+	bytes     []byte
 }
 
 var errReadOnly = status.Error(codes.Internal, "transaction is read-only")
@@ -90,32 +93,50 @@ func (tx *logTX) DequeueLeaves(_ context.Context, limit int, cutoff time.Time) (
 			return nil, nil
 		}
 		leaves, err := tx.leavesByRange(int64(tx.view.root.TreeSize), int64(limit))
-		return slices.DeleteFunc(leaves, func(l *trillian.LogLeaf) bool { return l.QueueTimestamp.AsTime().After(cutoff) }), err
+		late := func(l *trillian.LogLeaf) bool { return l.QueueTimestamp.AsTime().After(cutoff) }
+		if i := slices.IndexFunc(leaves, late); i >= 0 {
+			leaves = leaves[:i] // what follows must wait for it
+		}
+		return leaves, err
 	}
 	items := tx.tree.queue.take(limit, cutoff, tx.update.dequeued)
-	tx.update.dequeued = append(tx.update.dequeued, items...)
+	if tx.update.dequeued == nil {
+		tx.update.dequeued = make(map[identity]*queued, len(items))
+	}
 	leaves := make([]*trillian.LogLeaf, len(items))
 	for i, item := range items {
-		leaves[i] = item.leaf
+		tx.update.dequeued[item.identity()] = item
+		leaves[i] = item.copy()
 	}
 	return leaves, nil
 }
 
-// UpdateSequencedLeaves implements storage.LogTreeTX.
+// UpdateSequencedLeaves implements storage.LogTreeTX. A leaf must have been
+// dequeued in this transaction, must come once, and can't replace another.
 func (tx *logTX) UpdateSequencedLeaves(_ context.Context, leaves []*trillian.LogLeaf) error {
 	if tx.update == nil {
 		return errReadOnly
 	}
-	held := make(map[string]bool, len(tx.update.dequeued))
-	for _, i := range tx.update.dequeued {
-		held[string(i.leaf.LeafIdentityHash)] = true
+	u := tx.update
+	done := make(map[identity]bool, len(leaves))
+	for _, i := range u.sequenced {
+		done[i.identity()] = true
 	}
 	for _, l := range leaves {
-		if !held[string(l.LeafIdentityHash)] {
-			return status.Errorf(codes.FailedPrecondition, "leaf %x was not dequeued in this transaction", l.LeafIdentityHash)
+		var item *queued
+		if len(l.LeafIdentityHash) == hashSize && len(l.MerkleLeafHash) == hashSize {
+			item = u.dequeued[identity(l.LeafIdentityHash)]
 		}
+		if item == nil || done[item.identity()] {
+			return status.Errorf(codes.FailedPrecondition, "leaf %x was not dequeued in this transaction, or comes twice", l.LeafIdentityHash)
+		}
+		if size := tx.view.root.TreeSize; l.LeafIndex < 0 || uint64(l.LeafIndex) < size {
+			return status.Errorf(codes.FailedPrecondition, "leaf %x has index %d in a tree of size %d", l.LeafIdentityHash, l.LeafIndex, size)
+		}
+		done[item.identity()] = true
+		u.sequenced = append(u.sequenced, item)
 	}
-	tx.update.leaves = append(tx.update.leaves, leaves...)
+	u.leaves = append(u.leaves, leaves...)
 	return nil
 }
 
@@ -125,12 +146,12 @@ func (tx *logTX) SetMerkleNodes(_ context.Context, nodes []stree.Node) error {
 	if tx.update == nil {
 		return errReadOnly
 	}
-	if tx.update.nodes == nil {
-		tx.update.nodes = make(map[compact.NodeID][]byte, len(nodes))
-	}
 	for _, n := range nodes {
-		tx.update.nodes[n.ID] = n.Hash
+		if len(n.Hash) != hashSize || n.ID.Level >= tileLevels*tileHeight || n.ID.Index > math.MaxInt64>>n.ID.Level {
+			return status.Errorf(codes.InvalidArgument, "node %+v with a hash of %d bytes", n.ID, len(n.Hash))
+		}
 	}
+	tx.update.nodes = append(tx.update.nodes, nodes...)
 	return nil
 }
 
@@ -183,14 +204,8 @@ func (tx *logTX) commit() error {
 		return errors.Join(err, b.Close())
 	}
 	t.now.Store(next)
-	t.queue.drop(slices.DeleteFunc(u.dequeued, func(i *queued) bool { return !u.has(i) }))
+	t.queue.drop(u.sequenced) // what was only dequeued stays
 	return b.Close()
-}
-
-// has reports whether a dequeued item was also sequenced; others stay queued.
-func (u *update) has(i *queued) bool {
-	return slices.Contains(u.leaves, i.leaf) ||
-		slices.ContainsFunc(u.leaves, func(l *trillian.LogLeaf) bool { return bytes.Equal(l.LeafIdentityHash, i.leaf.LeafIdentityHash) })
 }
 
 // write puts the update into a batch and returns the view after it.
@@ -202,11 +217,9 @@ func (tx *logTX) write(b *pebble.Batch) (*view, error) {
 		}
 	}
 	if t.store.opt.Queue == DurableQueue {
-		for _, i := range u.dequeued {
-			if u.has(i) {
-				if err := b.Delete(t.queueKey(uint64(i.nanos), i.sequence), nil); err != nil {
-					return nil, err
-				}
+		for _, i := range u.sequenced {
+			if err := b.Delete(t.queueKey(uint64(i.nanos), i.sequence), nil); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -226,47 +239,69 @@ func (tx *logTX) write(b *pebble.Batch) (*view, error) {
 
 // writeNodes appends the tile items among the nodes to the rows of next. Full
 // tiles are written as rows M; of partial ones above level 0 each hash alone.
+//
+// The rows share memory with those of the view before, which readers hold: what
+// is appended lies beyond the length of theirs, and there is one writer, which
+// starts from the published view, also after a transaction that failed.
 func (tx *logTX) writeNodes(b *pebble.Batch, next *view) error {
-	t := tx.tree
-	var items [tileLevels][]int64
-	for id := range tx.update.nodes {
-		if id.Level%tileHeight == 0 {
-			level := id.Level / tileHeight
-			items[level] = append(items[level], int64(id.Index))
+	var items [tileLevels][]stree.Node
+	for _, n := range tx.update.nodes {
+		if n.ID.Level%tileHeight == 0 {
+			level := n.ID.Level / tileHeight
+			items[level] = append(items[level], n)
 		}
 	}
-	for level, indexes := range items {
-		slices.Sort(indexes)
-		p := next.rows[level]
-		for _, i := range indexes {
-			hash := tx.update.nodes[compact.NodeID{Level: uint(level) * tileHeight, Index: uint64(i)}]
-			switch {
-			case i < p.end():
-				old, err := t.tile(tx.view, level, i/tileWidth, int(i%tileWidth)+1)
-				if err != nil {
+	for level, nodes := range items {
+		slices.SortFunc(nodes, func(a, b stree.Node) int { return cmp.Compare(a.ID.Index, b.ID.Index) })
+		p := &next.rows[level]
+		for k, n := range nodes {
+			i := int64(n.ID.Index)
+			if k > 0 && nodes[k-1].ID == n.ID && bytes.Equal(nodes[k-1].Hash, n.Hash) {
+				continue
+			}
+			if i < p.end() {
+				if err := tx.sameNode(level, i, n.Hash); err != nil {
 					return err
-				}
-				if old == nil || !bytes.Equal(old[len(old)-hashSize:], hash) {
-					return status.Errorf(codes.FailedPrecondition, "node %d of tile level %d is there already and differs", i, level)
 				}
 				continue
-			case i > p.end():
+			}
+			if i > p.end() {
 				return status.Errorf(codes.FailedPrecondition, "node %d of tile level %d does not follow the %d that are there", i, level, p.end())
 			}
-			p.hashes = append(p.hashes, hash...)
-			if level > 0 {
-				if err := b.Set(t.nodeKey(level, i), hash, nil); err != nil {
-					return err
-				}
-			}
-			if len(p.hashes) == tileWidth*hashSize {
-				if err := t.writeTile(b, level, p); err != nil {
-					return err
-				}
-				p = partial{start: p.end()}
+			if err := tx.tree.writeNode(b, level, p, n.Hash); err != nil {
+				return err
 			}
 		}
-		next.rows[level] = p
+	}
+	return nil
+}
+
+// sameNode returns an error if a hash is not the one that is there already.
+func (tx *logTX) sameNode(level int, i int64, hash []byte) error {
+	old, err := tx.tree.tile(tx.view, level, i/tileWidth, int(i%tileWidth)+1)
+	if err != nil {
+		return err
+	}
+	if old == nil || !bytes.Equal(old[len(old)-hashSize:], hash) {
+		return status.Errorf(codes.FailedPrecondition, "node %d of tile level %d is there already and differs", i, level)
+	}
+	return nil
+}
+
+// writeNode appends a hash to a row; a row that becomes full is written.
+func (t *tree) writeNode(b *pebble.Batch, level int, p *partial, hash []byte) error {
+	i := p.end()
+	if p.hashes == nil {
+		p.hashes = make([]byte, 0, tileWidth*hashSize)
+	}
+	p.hashes = append(p.hashes, hash...)
+	if len(p.hashes) == tileWidth*hashSize {
+		err := t.writeTile(b, level, *p)
+		*p = partial{start: p.end()}
+		return err
+	}
+	if level > 0 {
+		return b.Set(t.nodeKey(level, i), hash, nil)
 	}
 	return nil
 }
@@ -284,13 +319,16 @@ func (t *tree) writeTile(b *pebble.Batch, level int, p partial) error {
 // in the old one. Where neither holds (a root without its nodes) it lacks them,
 // and readers look in the tiles.
 func (tx *logTX) nextEdge(size uint64) map[compact.NodeID][]byte {
-	edge := map[compact.NodeID][]byte{}
-	for _, id := range compact.RangeNodes(0, size, nil) {
-		if h := tx.update.nodes[id]; h != nil {
-			edge[id] = h
-		} else if h := tx.view.edge[id]; h != nil {
-			edge[id] = h
+	ids := compact.RangeNodes(0, size, make([]compact.NodeID, 0, 64))
+	edge := make(map[compact.NodeID][]byte, len(ids))
+	for _, id := range ids {
+		edge[id] = tx.view.edge[id]
+	}
+	for _, n := range tx.update.nodes {
+		if _, wanted := edge[n.ID]; wanted {
+			edge[n.ID] = n.Hash
 		}
 	}
+	maps.DeleteFunc(edge, func(_ compact.NodeID, hash []byte) bool { return hash == nil })
 	return edge
 }
