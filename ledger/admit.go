@@ -62,31 +62,41 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes all that wait. While records are still being checked by their
-// callers, it also waits for as many as were when it began: they arrive within
-// the time of a signature check, and a fuller batch is worth more than the
-// wait.
+// gather takes all that wait. While records are being checked by their callers,
+// it waits until half as many as were when it began have come: they arrive
+// within the time of a signature check, a fuller batch is worth more than the
+// wait, and the other half is checked while this one is on its way to the disk.
 func (w *writer) gather(first *waiter) []*waiter {
 	batch := []*waiter{first}
 	bytes := len(first.record.Bytes())
+	want := int(w.l.checking.Load()) / 2
 	for len(batch) < maxBatch && bytes < maxBatchBytes {
+		var next *waiter
+		open := true
 		select {
-		case next, ok := <-w.l.queue:
-			if !ok {
+		case next, open = <-w.l.queue:
+		default:
+			if len(batch) > want || w.l.checking.Load() == 0 {
 				return batch
 			}
-			batch = append(batch, next)
-			bytes += len(next.record.Bytes())
-		default:
+			select {
+			case next, open = <-w.l.queue:
+			case <-w.l.checked:
+				continue
+			}
+		}
+		if !open {
 			return batch
 		}
+		batch = append(batch, next)
+		bytes += len(next.record.Bytes())
 	}
 	return batch
 }
 
 func (w *writer) answer(to *waiter, a answer) {
-	to.answer <- a // has room for the one answer
 	<-w.l.slots
+	to.answer <- a // has room for the one answer
 }
 
 // batch takes records through the rules and, those that pass, into the log.

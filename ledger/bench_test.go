@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +20,14 @@ import (
 	"github.com/docket-ledger/docket/ledger/tree/embedded"
 	"github.com/docket-ledger/docket/verify/record"
 )
+
+// TestMain sets what docketd sets, for the benchmarks.
+func TestMain(m *testing.M) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	os.Exit(m.Run())
+}
 
 // benchRecords returns n effective records of about 1 KB with one Ed25519
 // signature each, by two signers in turn.

@@ -114,12 +114,16 @@ func (l *Ledger) enter() error {
 // leave ends what enter began: w goes to the writer, who frees its place with
 // the answer; without w the place is free at once.
 func (l *Ledger) leave(w *waiter) {
+	l.checking.Add(-1)
 	if w != nil {
 		l.queue <- w // has room for every slot
 	} else {
 		<-l.slots
+		select { // the writer may wait for this one
+		case l.checked <- struct{}{}:
+		default:
+		}
 	}
-	l.checking.Add(-1)
 	l.callers.Done()
 }
 
