@@ -284,7 +284,7 @@ func TestClient(t *testing.T) {
 	if err != nil || info.Origin != ledgertest.Origin || info.VKey != s.VKey() || info.Size != 7 || info.MaxRecord != record.MaxSize {
 		t.Errorf("info: %+v, %v", info, err)
 	}
-	sum, err := verify.Audit(ctx, s.client, s.policy(t), verify.AuditOptions{})
+	sum, err := verify.Audit(ctx, s.client, s.policy(t), verify.AuditOptions{Found: func(f verify.Finding) { t.Errorf("found %+v", f) }})
 	if err != nil || sum.Broken != 0 || sum.Effective != 7 {
 		t.Errorf("audit over HTTP: %+v, %v", sum, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/tree"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
@@ -96,8 +97,8 @@ func explain(err error) error {
 		return errors.New(b.String())
 	case errors.As(err, &refused):
 		return fmt.Errorf("the charter is refused: %w", err)
-	case errors.Is(err, fs.ErrExist), errors.Is(err, ledger.ErrHalted), errors.Is(err, ledger.ErrEmpty):
-		return err
+	case errors.Is(err, tree.ErrInUse), errors.Is(err, ledger.ErrDiskFull), errors.Is(err, fs.ErrPermission):
+		return cli.Unknown(err)
 	}
 	return err
 }
