@@ -45,6 +45,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// NewCache returns a block cache of a size in bytes, for all databases of a
+// process to share. Its owner calls Unref when they are closed.
+func NewCache(bytes int64) *pebble.Cache { return pebble.NewCache(bytes) }
+
 // A Store holds the state. Reads may run concurrently with each other and with
 // one writer; they see what was merged.
 type Store struct {

@@ -112,9 +112,13 @@ type Dir struct {
 }
 
 type parts struct {
-	cfg ledger.Config
-	log tree.Log
+	cfg   ledger.Config
+	log   tree.Log
+	cache interface{ Unref() }
 }
+
+// cacheSize is what the databases of a ledger share, in bytes.
+const cacheSize = 256 << 20
 
 // Init begins the ledger in dir, whose keys CreateKeys has made, with a charter.
 // See ledger.Init.
@@ -145,7 +149,10 @@ func Open(ctx context.Context, dir string, opt Options) (*Dir, error) {
 // Close answers everyone who waits and closes all parts.
 func (d *Dir) Close() error { return errors.Join(d.Ledger.Close(), d.parts.close()) }
 
-func (p parts) close() error { return errors.Join(p.cfg.State.Close(), p.log.Close()) }
+func (p parts) close() error {
+	defer p.cache.Unref()
+	return errors.Join(p.cfg.State.Close(), p.log.Close())
+}
 
 func open(ctx context.Context, dir string, opt Options) (parts, error) {
 	if _, err := os.Stat(filepath.Join(dir, "keys", "log.key")); errors.Is(err, fs.ErrNotExist) {
@@ -158,22 +165,25 @@ func open(ctx context.Context, dir string, opt Options) (parts, error) {
 	if err != nil {
 		return parts{}, err
 	}
-	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(dir, "log"), Logger: opt.Logger})
+	cache := state.NewCache(cacheSize)
+	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(dir, "log"), Cache: cache, Logger: opt.Logger})
 	if errors.Is(err, tree.ErrInUse) {
-		return parts{}, fmt.Errorf("%s is in use by another docketd: stop that one first: %w", dir, err)
+		err = fmt.Errorf("%s is in use by another docketd: stop that one first: %w", dir, err)
 	}
 	if err != nil {
+		cache.Unref()
 		return parts{}, err
 	}
-	st, err := state.Open(state.Config{Dir: filepath.Join(dir, "state"), Logger: opt.Logger})
+	st, err := state.Open(state.Config{Dir: filepath.Join(dir, "state"), Cache: cache, Logger: opt.Logger})
 	if err != nil {
+		defer cache.Unref()
 		return parts{}, errors.Join(err, log.Close())
 	}
 	guard := opt.Guard
 	if guard == "" {
 		guard = filepath.Join(dir, "guard")
 	}
-	return parts{log: log, cfg: ledger.Config{
+	return parts{log: log, cache: cache, cfg: ledger.Config{
 		Log: log, State: st, Signer: signer, VKey: vkey, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
 	}}, nil
 }
