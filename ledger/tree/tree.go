@@ -20,7 +20,7 @@ type Head struct {
 }
 
 var (
-	// ErrNotFound: what is asked for is not below the head.
+	// ErrNotFound is returned by reads of what is not below the head.
 	ErrNotFound = errors.New("tree: not in the log")
 
 	// ErrDuplicate is returned by Append if a leaf is in the log already, or
@@ -45,24 +45,28 @@ var (
 // runs.
 type Log interface {
 	// Append returns once all leaves are integrated and the tree that holds
-	// them is on stable storage, with the index of each. An error is one of
+	// them is on stable storage, with the index of each. An error wraps
 	// ErrDuplicate, ErrFull or ErrUnknown, or ctx ended before anything
-	// began. The leaves are retained and must not be changed.
+	// began, or a read met damage; only after ErrUnknown may something have
+	// been appended. The leaves are retained and must not be changed.
 	Append(ctx context.Context, leaves [][]byte) (indexes []int64, err error)
 
 	// Head returns the newest head.
 	Head(ctx context.Context) (Head, error)
 
-	// Tile returns the first width hashes, 32 bytes each, of hash tile n of a
-	// level (0 to 63).
+	// Tile returns the first width (1 to 256) hashes, 32 bytes each, of hash
+	// tile n of a level (0 to 63). The caller must not change them. The tile
+	// of an earlier head is a prefix of that of a later one.
 	Tile(ctx context.Context, level int, n int64, width int) ([]byte, error)
 
-	// Leaves returns the leaves start <= index < end.
+	// Leaves returns the leaves start <= index < end, which lie below the
+	// head.
 	Leaves(ctx context.Context, start, end int64) ([][]byte, error)
 
 	// Index returns where the leaf with this hash is.
 	Index(ctx context.Context, leafHash tlog.Hash) (int64, error)
 
-	// Close releases the log. Calls that run end first.
+	// Close releases the log. Calls that run end first; later ones are
+	// errors, except Close.
 	Close() error
 }

@@ -65,8 +65,28 @@ type Log struct {
 	tree  *trillian.Tree
 	clock *clock
 
+	use    sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool
+
 	mu      sync.Mutex // held by Append
-	unknown error      // set when an append failed midway: nothing more is appended
+	unknown error      // set while a batch is integrated and if that fails: nothing more is appended
+}
+
+// errClosed is returned by calls after Close.
+var errClosed = errors.New("the log is closed")
+
+// begin lets a call run; Close waits for its end. If the error is nil, the
+// caller calls l.use.RUnlock.
+func (l *Log) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.use.RLock()
+	if l.closed {
+		l.use.RUnlock()
+		return errClosed
+	}
+	return nil
 }
 
 var _ tree.Log = (*Log)(nil)
@@ -88,6 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		klog.SetSlogLogger(logger)
 	})
 	store, err := pebblestore.Open(cfg.Dir, pebblestore.Options{
+		MaxQueued: math.MaxInt, MaxQueuedBytes: math.MaxInt, // one batch at a time is queued
 		FS: cfg.FS, Cache: cfg.Cache, MinFree: cfg.MinFree, Free: cfg.Free, Logger: cfg.Logger, Fatal: cfg.Fatal, Corrupt: cfg.Corrupt,
 	})
 	if errors.Is(err, pebblestore.ErrInUse) {
@@ -150,6 +171,10 @@ func (l *Log) init(ctx context.Context) error {
 
 // Append implements tree.Log.
 func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer l.use.RUnlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.unknown != nil {
@@ -158,7 +183,7 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 	if err := ctx.Err(); err != nil || len(leaves) == 0 {
 		return nil, err
 	}
-	head, err := l.Head(ctx)
+	head, err := l.head()
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +192,10 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.unknown = fmt.Errorf("%w: an append did not end", tree.ErrUnknown) // for a Config.Fatal that unwinds
 	n, err := sequencer.IntegrateBatch(ctx, l.tree, len(batch), 0, 0, l.clock, l.log, quota.Noop())
 	if errors.Is(err, pebblestore.ErrFull) {
+		l.unknown = nil
 		return nil, errors.Join(fmt.Errorf("%w: %w", tree.ErrFull, err), l.store.Unqueue(l.tree.TreeId, batch))
 	}
 	if err == nil && n != len(batch) {
@@ -178,6 +205,7 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 		l.unknown = fmt.Errorf("%w: %w", tree.ErrUnknown, err)
 		return nil, l.unknown
 	}
+	l.unknown = nil
 	indexes := make([]int64, len(leaves))
 	for i := range indexes {
 		indexes[i] = head.Size + int64(i)
@@ -194,7 +222,7 @@ func (l *Log) queue(ctx context.Context, leaves [][]byte) ([]*trillian.LogLeaf, 
 	}
 	queued, err := l.log.QueueLeaves(ctx, l.tree, batch, l.clock.Now())
 	switch {
-	case errors.Is(err, pebblestore.ErrFull), status.Code(err) == codes.ResourceExhausted:
+	case errors.Is(err, pebblestore.ErrFull):
 		return nil, fmt.Errorf("%w: %w", tree.ErrFull, err)
 	case err != nil:
 		return nil, err
@@ -208,7 +236,15 @@ func (l *Log) queue(ctx context.Context, leaves [][]byte) ([]*trillian.LogLeaf, 
 }
 
 // Head implements tree.Log.
-func (l *Log) Head(context.Context) (tree.Head, error) {
+func (l *Log) Head(ctx context.Context) (tree.Head, error) {
+	if err := l.begin(ctx); err != nil {
+		return tree.Head{}, err
+	}
+	defer l.use.RUnlock()
+	return l.head()
+}
+
+func (l *Log) head() (tree.Head, error) {
 	root, err := l.store.Root(l.tree.TreeId)
 	if err != nil {
 		return tree.Head{}, err
@@ -220,7 +256,11 @@ func (l *Log) Head(context.Context) (tree.Head, error) {
 }
 
 // Tile implements tree.Log.
-func (l *Log) Tile(_ context.Context, level int, n int64, width int) ([]byte, error) {
+func (l *Log) Tile(ctx context.Context, level int, n int64, width int) ([]byte, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer l.use.RUnlock()
 	b, err := l.store.Tile(l.tree.TreeId, level, n, width)
 	if status.Code(err) == codes.NotFound {
 		return nil, fmt.Errorf("%w: %w", tree.ErrNotFound, err)
@@ -229,7 +269,11 @@ func (l *Log) Tile(_ context.Context, level int, n int64, width int) ([]byte, er
 }
 
 // Leaves implements tree.Log.
-func (l *Log) Leaves(_ context.Context, start, end int64) ([][]byte, error) {
+func (l *Log) Leaves(ctx context.Context, start, end int64) ([][]byte, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer l.use.RUnlock()
 	b, err := l.store.LeafValues(l.tree.TreeId, start, end)
 	if status.Code(err) == codes.OutOfRange {
 		return nil, fmt.Errorf("%w: %w", tree.ErrNotFound, err)
@@ -238,7 +282,11 @@ func (l *Log) Leaves(_ context.Context, start, end int64) ([][]byte, error) {
 }
 
 // Index implements tree.Log.
-func (l *Log) Index(_ context.Context, leafHash tlog.Hash) (int64, error) {
+func (l *Log) Index(ctx context.Context, leafHash tlog.Hash) (int64, error) {
+	if err := l.begin(ctx); err != nil {
+		return -1, err
+	}
+	defer l.use.RUnlock()
 	i, err := l.store.IndexOf(l.tree.TreeId, leafHash[:])
 	if err == nil && i < 0 {
 		err = fmt.Errorf("%w: leaf %v", tree.ErrNotFound, leafHash)
@@ -246,13 +294,14 @@ func (l *Log) Index(_ context.Context, leafHash tlog.Hash) (int64, error) {
 	return i, err
 }
 
-// Close implements tree.Log. Reads must have ended.
+// Close implements tree.Log. It may be called again.
 func (l *Log) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.unknown == nil {
-		l.unknown = errors.New("the log is closed")
+	l.use.Lock()
+	defer l.use.Unlock()
+	if l.closed {
+		return nil
 	}
+	l.closed = true
 	return l.store.Close()
 }
 
