@@ -25,7 +25,7 @@ var program = cli.Program{
 	Commands: []cli.Command{
 		{Name: "receipt", Short: "checks receipts, and says what they prove and what not", Run: receipt},
 		{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
-		{Name: "version", Short: "prints version and build", Run: cli.Version},
+		cli.Version("docket-verify"),
 	},
 }
 

@@ -51,7 +51,7 @@ var program = cli.Program{
 		{Name: "sign", Short: "signs a draft", Run: sign},
 		{Name: "submit", Short: "sends a draft to the ledger and keeps the receipt", Run: submit},
 		{Name: "show", Short: "says in words what a draft, record or receipt states", Run: show},
-		{Name: "version", Short: "prints version and build", Run: cli.Version},
+		cli.Version("docket"),
 	},
 }
 

@@ -17,7 +17,7 @@ func main() {
 			{Name: "key", Short: "makes the log key and the machine key of a new ledger", Run: key},
 			{Name: "init", Short: "begins a ledger with its signed charter", Run: initialise},
 			{Name: "serve", Short: "serves a ledger until SIGINT or SIGTERM", Run: serve},
-			{Name: "version", Short: "prints version and build", Run: cli.Version},
+			cli.Version("docketd"),
 		},
 	}
 	os.Exit(cli.Main(program.Name, program.Run))

@@ -12,6 +12,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -45,15 +46,16 @@ func (s Streams) Terminal() bool {
 type codedError struct {
 	error
 	code int
+	help string // the command whose -h tells more
 }
 
 func (e codedError) Unwrap() error { return e.error }
 
 // Usage marks an error of whoever called the program: exit code 2.
-func Usage(err error) error { return codedError{err, 2} }
+func Usage(err error) error { return codedError{error: err, code: 2} }
 
 // Unknown marks that the program could not find out: exit code 3.
-func Unknown(err error) error { return codedError{err, 3} }
+func Unknown(err error) error { return codedError{error: err, code: 3} }
 
 // errSilent has been told already.
 var errSilent = errors.New("")
@@ -85,8 +87,9 @@ func Main(name string, run func(ctx context.Context, args []string, std Streams)
 	err := run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
 	if err != nil && !errors.Is(err, errSilent) && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		if Code(err) == 2 {
-			fmt.Fprintf(os.Stderr, "%s: try %s -h\n", name, name)
+		var coded codedError
+		if errors.As(err, &coded) && coded.code == 2 {
+			fmt.Fprintf(os.Stderr, "%s: try %s -h\n", name, cmp.Or(coded.help, name))
 		}
 	}
 	return Code(err)
@@ -131,6 +134,9 @@ func (p Program) Run(ctx context.Context, args []string, std Streams) error {
 			if errors.As(err, &help) {
 				fmt.Fprintf(std.Out, "%s %s: %s\n\n%s", p.Name, c.Name, c.Short, help.text)
 				return nil
+			}
+			if Code(err) == 2 {
+				return codedError{err, 2, p.Name + " " + c.Name}
 			}
 			return err
 		}
@@ -198,22 +204,24 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Version is the command that prints what was built.
-func Version(_ context.Context, args []string, std Streams) error {
-	flags := Flags("version")
-	if err := flags.ParseArgs(args, 0, 0, "", "version"); err != nil {
-		return err
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return Unknown(errors.New("this program was built without build information"))
-	}
-	revision := "unknown"
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
+// Version returns the command of a program that prints what was built.
+func Version(name string) Command {
+	return Command{Name: "version", Short: "prints version and build", Run: func(_ context.Context, args []string, std Streams) error {
+		flags := Flags(name + " version")
+		if err := flags.ParseArgs(args, 0, 0, "", name+" version"); err != nil {
+			return err
 		}
-	}
-	_, err := fmt.Fprintf(std.Out, "%s %s\nrevision %s\n%s\n", info.Main.Path, info.Main.Version, revision, info.GoVersion)
-	return err
+		info, ok := debug.ReadBuildInfo()
+		if !ok {
+			return Unknown(errors.New("this program was built without build information"))
+		}
+		revision := "unknown"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+		_, err := fmt.Fprintf(std.Out, "%s %s\nrevision %s\n%s\n", info.Main.Path, info.Main.Version, revision, info.GoVersion)
+		return err
+	}}
 }

@@ -42,9 +42,9 @@ func (f *FlagSet) ParseArgs(args []string, minArgs, maxArgs int, what, example s
 	case err != nil:
 		return Usage(f.explain(err))
 	case len(f.args) < minArgs:
-		return Usage(fmt.Errorf("%s: %s is missing", f.name, strings.TrimSuffix(what, "...")))
+		return Usage(fmt.Errorf("%s is missing", strings.TrimSuffix(what, "...")))
 	case maxArgs >= 0 && len(f.args) > maxArgs:
-		return Usage(fmt.Errorf("%s: unexpected argument %q", f.name, f.args[maxArgs]))
+		return Usage(fmt.Errorf("unexpected argument %q", f.args[maxArgs]))
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (f *FlagSet) Require(names ...string) error {
 	f.Visit(func(g *flag.Flag) { given[g.Name] = g.Value.String() != "" || given[g.Name] })
 	for _, n := range names {
 		if !given[n] {
-			return Usage(fmt.Errorf("%s: --%s is missing", f.name, n))
+			return Usage(fmt.Errorf("--%s is missing", n))
 		}
 	}
 	return nil
@@ -99,11 +99,11 @@ func (f *FlagSet) explain(err error) error {
 	const unknown = "flag provided but not defined: -"
 	name, ok := strings.CutPrefix(err.Error(), unknown)
 	if !ok {
-		return fmt.Errorf("%s: %w", f.name, err)
+		return err
 	}
 	var names []string
 	f.VisitAll(func(g *flag.Flag) { names = append(names, g.Name) })
-	return fmt.Errorf("%s: unknown flag --%s%s", f.name, name, Suggest(name, names))
+	return fmt.Errorf("unknown flag --%s%s", name, Suggest(name, names))
 }
 
 func (f *FlagSet) help(what, example string) string {
