@@ -173,7 +173,7 @@ func (e *exam) examineSeq(s signer) error {
 	case used.has(seq):
 		e.void(SeqRepeat)
 		return nil
-	case s.isNew && (seq < used.max() || seq > used.max()+1 && !e.fold.excerpt):
+	case s.isNew && seq != used.max()+1 && !e.fold.excerpt:
 		e.void(EnrolPossession)
 	case seq > used.max()+1:
 		e.find(SeqGap)

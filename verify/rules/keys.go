@@ -132,9 +132,14 @@ func (e *exam) enrol(p *record.KeyEnrol) error {
 }
 
 func (e *exam) revoke(p *record.KeyRevoke) error {
+	if p.Reason == record.Compromised {
+		e.find(KeyContested)
+	}
 	own := len(e.signers) == 1 && e.signers[0].header.KID == p.KID
 	if !own {
-		e.registrarsSign(p.Reason == record.Compromised, func(s signer) bool { return s.header.KID == p.KID })
+		e.registrarsSign(p.Reason == record.Compromised, func(s signer) bool {
+			return s.header.KID == p.KID && !s.key.has(record.RoleRegistrar)
+		})
 	}
 	old, err := cached[KeyInfo](e, rowKey+p.KID)
 	if err != nil {
@@ -164,10 +169,7 @@ func (e *exam) revoke(p *record.KeyRevoke) error {
 			return err
 		}
 	}
-	switch p.Reason {
-	case record.Compromised:
-		e.find(KeyContested)
-	case record.Retired:
+	if p.Reason == record.Retired {
 		return e.checkReach(before)
 	}
 	return nil
