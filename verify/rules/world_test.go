@@ -38,6 +38,7 @@ type world struct {
 	checked   []record.Checked
 	standings []rules.Standing
 	cases     int
+	settled   int // how many records there were when it was copied
 }
 
 // newWorld is a ledger before its charter.
@@ -328,6 +329,7 @@ func (base *world) copy(t testing.TB) *world {
 	w := newWorld(t)
 	w.state, w.now, w.cases = maps.Clone(base.state), base.now, base.cases
 	w.fold = rules.New(w.state, w)
+	w.settled = len(base.standings)
 	w.hashes, w.checked, w.standings = slices.Clone(base.hashes), slices.Clone(base.checked), slices.Clone(base.standings)
 	return w
 }
