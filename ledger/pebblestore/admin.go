@@ -87,7 +87,7 @@ func (tx *adminTX) row(id int64) ([]byte, error) {
 		return nil, status.Errorf(codes.NotFound, "tree %d not found", id)
 	}
 	if err != nil {
-		return nil, err
+		return nil, damage(err)
 	}
 	v = bytes.Clone(v)
 	return v, closer.Close()
@@ -118,7 +118,7 @@ func (tx *adminTX) ListTrees(_ context.Context, includeDeleted bool) ([]*trillia
 			out = append(out, t)
 		}
 	}
-	return out, it.Close()
+	return out, damage(it.Close())
 }
 
 // CreateTree implements storage.AdminWriter.

@@ -179,10 +179,10 @@ func (s *Store) eachTree(f func(*trillian.Tree)) error {
 func parseTree(row []byte) (*trillian.Tree, error) {
 	t := &trillian.Tree{}
 	if len(row) < 4 {
-		return nil, fmt.Errorf("%w: tree", errDamaged)
+		return nil, fmt.Errorf("%w: tree", ErrDamaged)
 	}
 	if err := proto.Unmarshal(row[4:], t); err != nil {
-		return nil, fmt.Errorf("%w: tree: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: tree: %w", ErrDamaged, err)
 	}
 	return t, nil
 }

@@ -81,6 +81,18 @@ var ErrFull = errors.New("pebblestore: too little room on the disk")
 // directory open.
 var ErrInUse = errors.New("pebblestore: directory is in use")
 
+// ErrDamaged is wrapped by the errors of Open and of reads that met what can't be
+// what was written: a block with a wrong checksum, or rows that disagree.
+var ErrDamaged = errors.New("pebblestore: damaged data")
+
+// damage marks an error if it is Pebble's about damaged data.
+func damage(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
 // Options are read by Open.
 type Options struct {
 	// FS is the file system; nil means the real one.
@@ -170,7 +182,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	s := &Store{opt: opt, dir: dir, lock: lock, trees: map[int64]*tree{}}
 	if s.db, err = openDB(dir, opt, cache, lock); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, damage(err)), lock.Close())
 	}
 	return s, nil
 }
@@ -253,11 +265,11 @@ func (s *Store) room() error {
 // get returns a copy of a value, or nil if there is none.
 func (s *Store) get(key []byte) ([]byte, error) {
 	v, closer, err := s.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
+	if notFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, damage(err)
 	}
 	out := append([]byte{}, v...)
 	return out, closer.Close()
@@ -273,14 +285,15 @@ func (s *Store) scan(start, end []byte, f func(key, value []byte) (bool, error))
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return errors.Join(err, it.Close())
+			it.Close() // has nothing to add
+			return damage(err)
 		}
 		more, err := f(it.Key(), v)
 		if err != nil || !more {
 			return errors.Join(err, it.Close())
 		}
 	}
-	return it.Close()
+	return damage(it.Close())
 }
 
 // logger hands Pebble's messages on. Fatalf is how Pebble reports that a commit

@@ -206,7 +206,7 @@ func (t *tree) loadQueue() error {
 	return t.store.scan(p, prefixEnd(p), func(key, value []byte) (bool, error) {
 		l := &trillian.LogLeaf{}
 		if err := proto.Unmarshal(value, l); err != nil || len(key) != len(p)+16 || len(l.LeafIdentityHash) != hashSize || len(l.MerkleLeafHash) != hashSize {
-			return false, fmt.Errorf("%w: queued leaf", errDamaged)
+			return false, fmt.Errorf("%w: queued leaf", ErrDamaged)
 		}
 		i := &queued{leaf: l, waiting: true, nanos: int64(binary.BigEndian.Uint64(key[len(p):])), sequence: binary.BigEndian.Uint64(key[len(p)+8:])}
 		t.queue.waiting = append(t.queue.waiting, i)

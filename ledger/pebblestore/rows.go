@@ -13,9 +13,6 @@ import (
 
 const hashSize = 32
 
-// errDamaged is wrapped by errors about rows that can't be what was written.
-var errDamaged = errors.New("damaged row")
-
 func treeKey(id int64) []byte { return binary.BigEndian.AppendUint64([]byte{'T'}, uint64(id)) }
 
 // prefix begins all rows of a kind of a tree.
@@ -139,7 +136,7 @@ func parseLeaf(b []byte, index int64) (*trillian.LogLeaf, error) {
 	return l, nil
 }
 
-func errLeaf(index int64) error { return fmt.Errorf("%w: leaf %d", errDamaged, index) }
+func errLeaf(index int64) error { return fmt.Errorf("%w: leaf %d", ErrDamaged, index) }
 
 func nanos(n uint64) *timestamppb.Timestamp { return timestamppb.New(time.Unix(0, int64(n))) }
 
@@ -150,7 +147,7 @@ func (t *tree) leaf(index int64) (*trillian.LogLeaf, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, damage(err)
 	}
 	l, err := parseLeaf(v, index)
 	return l, errors.Join(err, closer.Close())
@@ -163,7 +160,7 @@ func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
 		return -1, nil, nil
 	}
 	if err != nil {
-		return -1, nil, err
+		return -1, nil, damage(err)
 	}
 	index := int64(-1)
 	if len(v) == 8 {
@@ -177,7 +174,7 @@ func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
 		return -1, nil, err
 	}
 	if l == nil || !bytes.Equal(l.LeafIdentityHash, identity) {
-		return -1, nil, fmt.Errorf("%w: identity %x leads to leaf %d, which has another", errDamaged, identity, index)
+		return -1, nil, fmt.Errorf("%w: identity %x leads to leaf %d, which has another", ErrDamaged, identity, index)
 	}
 	return index, l, nil
 }

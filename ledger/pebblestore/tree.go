@@ -100,10 +100,10 @@ func (t *tree) load() (*view, error) {
 		v.bytes = bytes.Clone(it.Value())
 	}
 	if err := it.Close(); err != nil || v.bytes == nil {
-		return v, err
+		return v, damage(err)
 	}
 	if err := v.root.UnmarshalBinary(v.bytes); err != nil {
-		return nil, fmt.Errorf("%w: root: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: root: %w", ErrDamaged, err)
 	}
 	return v, t.loadRows(v)
 }
@@ -134,7 +134,7 @@ func (t *tree) loadRows(v *view) error {
 		return err
 	}
 	if size > 0 && !bytes.Equal(root, v.root.RootHash) {
-		return fmt.Errorf("%w: the tiles of size %d have root %x, stored is %x", errDamaged, size, root, v.root.RootHash)
+		return fmt.Errorf("%w: the tiles of size %d have root %x, stored is %x", ErrDamaged, size, root, v.root.RootHash)
 	}
 	return nil
 }
@@ -144,13 +144,13 @@ func (t *tree) loadNode(level int, i int64) ([]byte, error) {
 	if level > 0 {
 		h, err := t.store.get(t.nodeKey(level, i))
 		if err == nil && len(h) != hashSize {
-			err = fmt.Errorf("%w: node %d of tile level %d", errDamaged, i, level)
+			err = fmt.Errorf("%w: node %d of tile level %d", ErrDamaged, i, level)
 		}
 		return h, err
 	}
 	l, err := t.leaf(i)
 	if err == nil && l == nil {
-		err = fmt.Errorf("%w: leaf %d is missing", errDamaged, i)
+		err = fmt.Errorf("%w: leaf %d is missing", ErrDamaged, i)
 	}
 	if err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (t *tree) tile(v *view, level int, n int64, width int) ([]byte, error) {
 		return nil, err
 	}
 	if len(raw) != tileWidth*hashSize {
-		return nil, fmt.Errorf("%w: tile %d of level %d has %d bytes", errDamaged, n, level, len(raw))
+		return nil, fmt.Errorf("%w: tile %d of level %d has %d bytes", ErrDamaged, n, level, len(raw))
 	}
 	return raw[:width*hashSize], nil
 }
