@@ -158,7 +158,7 @@ func (w *writer) admit(item *waiter, in []*waiter, same map[*waiter]int) (*rules
 		if done, a := w.again(item, in, same); done {
 			return nil, a
 		}
-		if !item.options.LogVoid {
+		if !item.options.LogVoid || slices.Contains(s.Codes, rules.SeenMismatch) {
 			w.l.cfg.Metrics.Submitted.WithLabelValues("refused").Inc()
 			return nil, &answer{err: &RefusedError{Codes: s.Codes}}
 		}

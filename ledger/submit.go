@@ -22,7 +22,8 @@ type Options struct {
 	// LogVoid logs a record that the rules refuse, as void, to show that it
 	// was tried: only if every signer is a decider, registrar or appeals
 	// officer in force, and only Config.VoidsPerDay times a day. What
-	// admission refuses, or what can't be opened, is refused all the same.
+	// admission refuses, what can't be opened, and what was signed on another
+	// log (seen.mismatch: keep it as evidence) is refused all the same.
 	LogVoid bool
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,8 @@ type World struct {
 	Config ledger.Config
 	// Policy is the id of the record that published the policy "abuse".
 	Policy record.ID
+	// DiskFull lets the disk look full.
+	DiskFull atomic.Bool
 
 	mu   sync.Mutex
 	keys map[string]ed25519.PrivateKey
@@ -107,7 +110,7 @@ func (d deterministic) Read(p []byte) (int, error) {
 // openParts opens what a Config needs.
 func (w *World) openParts() {
 	ctx := context.Background()
-	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(w.Dir, "log")})
+	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(w.Dir, "log"), Free: w.free})
 	w.must(err)
 	st, err := state.Open(state.Config{Dir: filepath.Join(w.Dir, "state")})
 	w.must(err)
@@ -115,6 +118,13 @@ func (w *World) openParts() {
 	w.Config.Log, w.Config.State, w.Config.Signer, w.Config.VKey = log, st, w.skey, w.vkey
 	w.Config.Guard = filepath.Join(w.Dir, "guard")
 	w.Config.Now = w.Now
+}
+
+func (w *World) free() (uint64, error) {
+	if w.DiskFull.Load() {
+		return 0, nil
+	}
+	return 1 << 40, nil
 }
 
 // OpenLedger opens the ledger from Config.
