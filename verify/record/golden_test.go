@@ -350,7 +350,7 @@ func TestEveryByteCounts(t *testing.T) {
 		}
 		for i := range good {
 			bad := bytes.Clone(good)
-			bad[i] ^= 1 << (i % 7)
+			bad[i] ^= 1 << (i % 8)
 			_, err := record.Open(bad, ring)
 			if err == nil {
 				t.Errorf("%s: accepted with byte %d (%q) changed to %q", name, i, good[i], bad[i])
@@ -363,19 +363,6 @@ func TestEveryByteCounts(t *testing.T) {
 			if _, err := record.Open(good[:i], ring); err == nil {
 				t.Errorf("%s: accepted when cut off after %d bytes", name, i)
 			}
-		}
-	}
-}
-
-// TestEveryBitCounts is TestEveryByteCounts with all bits, for one record.
-func TestEveryBitCounts(t *testing.T) {
-	ring := goldenRing(t)
-	good := vectors(t, "good")["decision-plain"]
-	for i := range 8 * len(good) {
-		bad := bytes.Clone(good)
-		bad[i/8] ^= 1 << (i % 8)
-		if _, err := record.Open(bad, ring); err == nil {
-			t.Errorf("accepted with byte %d (%q) changed to %q", i/8, good[i/8], bad[i/8])
 		}
 	}
 }

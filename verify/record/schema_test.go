@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -25,11 +26,18 @@ var samples = map[string]func(testing.TB) record.Payload{
 	"ratification":   func(t testing.TB) record.Payload { return ratification(t) },
 }
 
+var sampleTexts sync.Map // the payloads of samples, made once
+
 // tree returns a payload as JSON values.
 func tree(t testing.TB, sample string) any {
 	t.Helper()
+	text, ok := sampleTexts.Load(sample)
+	if !ok {
+		text = draft(t, samples[sample](t)).PayloadBytes()
+		sampleTexts.Store(sample, text)
+	}
 	var v any
-	if err := json.Unmarshal(draft(t, samples[sample](t)).PayloadBytes(), &v); err != nil {
+	if err := json.Unmarshal(text.([]byte), &v); err != nil {
 		t.Fatal(err)
 	}
 	return v

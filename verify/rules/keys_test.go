@@ -51,6 +51,17 @@ var keyRules = []rule{
 			w.leavesOut(2)
 			return w.enrolsAgain(4)
 		}},
+	{rules.SeqRepeat, "an old key is enrolled anew with a number that it used",
+		func(w *world) rules.Standing {
+			w.must(w.does(w.decision(record.Decline), "dan eve")) // 2
+			w.must(w.enrolsAgain(3))
+			return w.enrolsAgain(2)
+		},
+		func(w *world) rules.Standing {
+			w.must(w.does(w.decision(record.Decline), "dan eve"))
+			w.must(w.enrolsAgain(3))
+			return w.enrolsAgain(4)
+		}},
 	{rules.EnrolOtherHolder, "the key of another holder",
 		func(w *world) rules.Standing {
 			p := enrolment("dan", "decider")
