@@ -223,8 +223,9 @@ func TestClose(t *testing.T) {
 	outs := make([]ledger.Outcome, len(records))
 	errs := make([]error, len(records))
 	var wg sync.WaitGroup
+	l := w.Ledger
 	for i, b := range records {
-		wg.Go(func() { outs[i], errs[i] = w.Ledger.Submit(context.Background(), b, ledger.Options{}) })
+		wg.Go(func() { outs[i], errs[i] = l.Submit(context.Background(), b, ledger.Options{}) })
 	}
 	time.Sleep(5 * time.Millisecond)
 	w.Close()
