@@ -1,5 +1,7 @@
 package pebblestore
 
+import "github.com/cockroachdb/pebble/v2/vfs"
+
 // For tests outside of the package.
 var (
 	AppendLeaf  = appendLeaf
@@ -16,3 +18,6 @@ func (s *Store) Rows() (int, error) {
 	err := s.scan(nil, nil, func(_, _ []byte) (bool, error) { n++; return true, nil })
 	return n, err
 }
+
+// FS returns the file system.
+func (s *Store) FS() vfs.FS { return s.opt.FS }

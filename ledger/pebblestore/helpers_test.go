@@ -162,7 +162,7 @@ func names(leaves []*trillian.LogLeaf) []string {
 }
 
 // recompute reads all leaves and checks that their tree is the stored one, and
-// that each is found where it is. It returns the size.
+// that some are found where they are. It returns the size.
 func (l *log) recompute() (int64, error) {
 	root, err := l.store.Root(l.tree.TreeId)
 	if err != nil {
@@ -184,8 +184,8 @@ func (l *log) recompute() (int64, error) {
 	if !bytes.Equal(root.RootHash, want) {
 		return size, fmt.Errorf("root of size %d is %x, that of the leaves %x", size, root.RootHash, want)
 	}
-	for i, v := range values {
-		if at, err := l.store.IndexOf(l.tree.TreeId, rfc6962.DefaultHasher.HashLeaf(v)); err != nil || at != int64(i) {
+	for i := 0; i < len(values); i += 1 + len(values)/100 {
+		if at, err := l.store.IndexOf(l.tree.TreeId, rfc6962.DefaultHasher.HashLeaf(values[i])); err != nil || at != int64(i) {
 			return size, errors.Join(fmt.Errorf("leaf %d is found at %d", i, at), err)
 		}
 	}

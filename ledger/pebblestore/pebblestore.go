@@ -111,8 +111,9 @@ type Options struct {
 	Free    func() (uint64, error)
 	// Logger gets what Pebble has to say; nil means nothing is said.
 	Logger *slog.Logger
-	// Fatal is called when a commit failed: it must not return. nil means
-	// to write to standard error and end the process.
+	// Fatal is called when a commit failed: it must not return, and the
+	// store must not be used any more. nil means to write to standard error
+	// and end the process.
 	Fatal func(reason string)
 	// Corrupt, if set, is called when a damaged block was met.
 	Corrupt func(err error)

@@ -37,8 +37,9 @@ type queued struct {
 	leaf     *trillian.LogLeaf // not changed while it is queued
 	nanos    int64
 	sequence uint64
-	waiting  bool
+	waiting  bool // stays, also after it was dropped
 	dropped  bool
+	settled  chan struct{} // if somebody waits: closed when it is waiting or dropped
 }
 
 func (i *queued) identity() identity { return identity(i.leaf.LeafIdentityHash) }
@@ -60,22 +61,47 @@ func (q *queue) init(opt Options) {
 
 func leafBytes(l *trillian.LogLeaf) int { return len(l.LeafValue) + len(l.ExtraData) }
 
-// hold takes a leaf into pending, so that nobody else queues it, and returns the
-// one that is there already.
-func (q *queue) hold(l *trillian.LogLeaf, at time.Time) (item *queued, there *trillian.LogLeaf, err error) {
+// hold takes a leaf into pending, so that nobody else queues it. If one is there
+// already, it returns that; it is not fresh.
+func (q *queue) hold(l *trillian.LogLeaf, at time.Time) (item *queued, fresh bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if p := q.pending[identity(l.LeafIdentityHash)]; p != nil {
-		return nil, p.leaf, nil
+		return p, false, nil
 	}
 	if len(q.pending) >= q.maxItems || q.bytes+leafBytes(l) > q.maxBytes {
-		return nil, nil, status.Errorf(codes.ResourceExhausted, "%d leaves are queued", len(q.pending))
+		return nil, false, status.Errorf(codes.ResourceExhausted, "%d leaves are queued", len(q.pending))
 	}
 	q.sequence++
 	item = &queued{leaf: l, nanos: at.UnixNano(), sequence: q.sequence}
 	q.pending[item.identity()] = item
 	q.bytes += leafBytes(l)
-	return item, nil, nil
+	return item, true, nil
+}
+
+// settled waits until whoever holds an item has released or dropped it, and
+// reports whether it was queued.
+func (q *queue) settled(item *queued) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !item.waiting && !item.dropped {
+		if item.settled == nil {
+			item.settled = make(chan struct{})
+		}
+		settled := item.settled
+		q.mu.Unlock()
+		<-settled
+		q.mu.Lock()
+	}
+	return item.waiting
+}
+
+// settle wakes those who wait for an item.
+func (i *queued) settle() {
+	if i.settled != nil {
+		close(i.settled)
+		i.settled = nil
+	}
 }
 
 // drop takes items out again, held or waiting. Those in the midst of waiting
@@ -88,6 +114,7 @@ func (q *queue) drop(items []*queued) {
 			continue
 		}
 		i.dropped = true
+		i.settle()
 		delete(q.pending, i.identity())
 		q.bytes -= leafBytes(i.leaf)
 		if i.waiting {
@@ -111,6 +138,7 @@ func (q *queue) release(items []*queued) {
 	defer q.mu.Unlock()
 	for _, item := range items {
 		item.waiting = true
+		item.settle()
 		at := len(q.waiting) // where a leaf belongs that comes in order
 		for at > 0 && q.waiting[at-1].nanos > item.nanos {
 			at--
@@ -136,49 +164,69 @@ func (q *queue) take(limit int, cutoff time.Time, skip map[identity]*queued) []*
 	return out
 }
 
-// queueLeaves queues what is not there yet, see storage.LogStorage.
+// queueLeaves queues what is not there yet, see storage.LogStorage. It answers
+// for a leaf that another call is about to queue when that call has ended.
 func (t *tree) queueLeaves(leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
 	if err := t.store.room(); err != nil {
 		return nil, err
 	}
 	out := make([]*trillian.QueuedLogLeaf, len(leaves))
+	var others map[int]*queued // of other calls, or of this one
 	held := make([]*queued, 0, len(leaves))
+	defer func() { t.queue.drop(held) }() // what was not released
 	stamp := timestamppb.New(at)
 	for i, l := range leaves {
 		if len(l.LeafIdentityHash) != hashSize || len(l.MerkleLeafHash) != hashSize {
-			t.queue.drop(held)
 			return nil, status.Errorf(codes.InvalidArgument, "leaf %d has no hashes of %d bytes", i, hashSize)
 		}
 		l.QueueTimestamp = stamp
-		item, there, err := t.queue.hold(l, at)
+		item, fresh, err := t.queue.hold(l, at)
 		if err != nil {
-			t.queue.drop(held)
 			return nil, err
 		}
-		if item != nil { // not in the queue: is it in the tree?
-			if _, there, err = t.indexOf(l.LeafIdentityHash); err != nil || there != nil {
-				t.queue.drop([]*queued{item})
+		if !fresh {
+			if others == nil {
+				others = map[int]*queued{}
 			}
-			if err != nil {
-				t.queue.drop(held)
-				return nil, err
-			}
-		}
-		if there != nil {
-			out[i] = &trillian.QueuedLogLeaf{Leaf: there, Status: status.Newf(codes.AlreadyExists, "leaf already exists: %x", l.LeafIdentityHash).Proto()}
+			others[i] = item
 			continue
 		}
 		held = append(held, item)
+		_, there, err := t.indexOf(l.LeafIdentityHash)
+		if err != nil {
+			return nil, err
+		}
+		if there != nil {
+			t.queue.drop(held[len(held)-1:])
+			held = held[:len(held)-1]
+			out[i] = exists(there)
+			continue
+		}
 		out[i] = &trillian.QueuedLogLeaf{Leaf: l}
 	}
 	if t.store.opt.Queue == DurableQueue && len(held) > 0 {
 		if err := t.storeQueued(held); err != nil {
-			t.queue.drop(held)
 			return nil, err
 		}
 	}
 	t.queue.release(held)
+	held = nil
+	for i, item := range others {
+		if t.queue.settled(item) {
+			out[i] = exists(item.leaf)
+			continue
+		}
+		again, err := t.queueLeaves(leaves[i:i+1], at) // the other call did not queue it
+		if err != nil {
+			return nil, err
+		}
+		out[i] = again[0]
+	}
 	return out, nil
+}
+
+func exists(l *trillian.LogLeaf) *trillian.QueuedLogLeaf {
+	return &trillian.QueuedLogLeaf{Leaf: l, Status: status.Newf(codes.AlreadyExists, "leaf already exists: %x", l.LeafIdentityHash).Proto()}
 }
 
 func (t *tree) storeQueued(items []*queued) error {
