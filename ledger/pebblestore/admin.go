@@ -159,7 +159,7 @@ func (tx *adminTX) newID() (int64, error) {
 
 // newNumber returns the next number of a tree; numbers are not used again.
 func (tx *adminTX) newNumber() (uint32, error) {
-	key := []byte("number")
+	key := []byte{'C'}
 	v, closer, err := tx.reader.Get(key)
 	n := uint32(0)
 	switch {

@@ -31,20 +31,18 @@ func prefixEnd(p []byte) []byte {
 	return nil
 }
 
-func (t *tree) rootKey(nanos uint64) []byte {
-	return binary.BigEndian.AppendUint64(t.prefix('R'), nanos)
-}
+func (t *tree) rootKey() []byte { return t.prefix('R') }
 
 func (t *tree) leafKey(index int64) []byte {
 	return binary.BigEndian.AppendUint64(t.prefix('L'), uint64(index))
 }
 
 func (t *tree) identityKey(identity []byte) []byte {
-	return append(t.prefix('I'), identity[:min(16, len(identity))]...)
+	return append(t.prefix('I'), identity...)
 }
 
 func (t *tree) merklePrefix(hash []byte) []byte {
-	return append(t.prefix('H'), hash[:min(16, len(hash))]...)
+	return append(t.prefix('H'), hash...)
 }
 
 func (t *tree) tileKey(level int, n int64) []byte {

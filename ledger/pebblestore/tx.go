@@ -229,7 +229,7 @@ func (tx *logTX) write(b *pebble.Batch) (*view, error) {
 	}
 	if u.root != nil {
 		next.root, next.bytes = *u.root, u.bytes
-		if err := b.Set(t.rootKey(u.root.TimestampNanos), u.bytes, nil); err != nil {
+		if err := b.Set(t.rootKey(), u.bytes, nil); err != nil {
 			return nil, err
 		}
 		next.edge = tx.nextEdge(u.root.TreeSize)

@@ -32,6 +32,10 @@ import (
 	"github.com/docket-ledger/docket/verify/rules"
 )
 
+// formatVersion is pinned, as that of package pebblestore: a newer one can't be
+// undone.
+const formatVersion pebble.FormatMajorVersion = 24
+
 // Config is read by Open.
 type Config struct {
 	// Dir is the directory of the database; it is made if it is not there.
@@ -66,7 +70,7 @@ const cacheRows = 1 << 16
 // Open opens the state, or makes an empty one.
 func Open(cfg Config) (*Store, error) {
 	opts := &pebble.Options{
-		FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: pebble.FormatTableFormatV6,
+		FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: formatVersion,
 		Logger: logger{cfg.Logger},
 		// The state can be made anew: a commit need not be in the WAL of
 		// a damaged disk, but it must never be half there.
