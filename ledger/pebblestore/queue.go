@@ -175,35 +175,45 @@ func (t *tree) queueLeaves(leaves []*trillian.LogLeaf, at time.Time) ([]*trillia
 	held := make([]*queued, 0, len(leaves))
 	defer func() { t.queue.drop(held) }() // what was not released
 	stamp := timestamppb.New(at)
+	var fresh []int // the leaves of held
 	for i, l := range leaves {
 		if len(l.LeafIdentityHash) != hashSize || len(l.MerkleLeafHash) != hashSize {
 			return nil, status.Errorf(codes.InvalidArgument, "leaf %d has no hashes of %d bytes", i, hashSize)
 		}
 		l.QueueTimestamp = stamp
-		item, fresh, err := t.queue.hold(l, at)
+		item, first, err := t.queue.hold(l, at)
 		if err != nil {
 			return nil, err
 		}
-		if !fresh {
-			if others == nil {
-				others = map[int]*queued{}
-			}
-			others[i] = item
+		if first {
+			held, fresh = append(held, item), append(fresh, i)
+			out[i] = &trillian.QueuedLogLeaf{Leaf: l}
 			continue
 		}
-		held = append(held, item)
-		_, there, err := t.indexOf(l.LeafIdentityHash)
+		if others == nil {
+			others = map[int]*queued{}
+		}
+		others[i] = item
+	}
+	// What is held can't be integrated by others any more: look now.
+	seek, err := t.seek()
+	if err != nil {
+		return nil, err
+	}
+	defer seek.close()
+	var stored []*queued
+	for n, i := range fresh {
+		_, there, err := seek.indexOf(leaves[i].LeafIdentityHash)
 		if err != nil {
 			return nil, err
 		}
 		if there != nil {
-			t.queue.drop(held[len(held)-1:])
-			held = held[:len(held)-1]
+			stored = append(stored, held[n])
 			out[i] = exists(there)
-			continue
 		}
-		out[i] = &trillian.QueuedLogLeaf{Leaf: l}
 	}
+	t.queue.drop(stored)
+	held = slices.DeleteFunc(held, func(i *queued) bool { return i.dropped })
 	if t.store.opt.Queue == DurableQueue && len(held) > 0 {
 		if err := t.storeQueued(held); err != nil {
 			return nil, err

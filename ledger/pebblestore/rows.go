@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -151,23 +152,37 @@ func (t *tree) leaf(index int64) (*trillian.LogLeaf, error) {
 	return l, errors.Join(err, closer.Close())
 }
 
+// A seeker finds leaves by identity, as of when it was made. Unlike a Get it asks
+// the Bloom filters of all levels, so what is new costs no read from the disk.
+type seeker struct {
+	t  *tree
+	it *pebble.Iterator
+}
+
+func (t *tree) seek() (seeker, error) {
+	p := t.prefix('I')
+	it, err := t.store.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: prefixEnd(p), UseL6Filters: true})
+	return seeker{t, it}, err
+}
+
+// close releases the seeker. Its errors were those of its calls.
+func (s seeker) close() { s.it.Close() }
+
 // indexOf returns where the leaf with an identity is stored, or -1.
-func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
-	v, closer, err := t.store.db.Get(t.identityKey(identity))
-	if notFound(err) {
-		return -1, nil, nil
+func (s seeker) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
+	key := s.t.identityKey(identity)
+	if !s.it.SeekPrefixGE(key) {
+		return -1, nil, damage(s.it.Error())
 	}
+	v, err := s.it.ValueAndErr()
 	if err != nil {
 		return -1, nil, damage(err)
 	}
-	index := int64(-1)
-	if len(v) == 8 {
-		index = int64(binary.BigEndian.Uint64(v))
+	if len(v) != 8 {
+		return -1, nil, fmt.Errorf("%w: identity %x", ErrDamaged, identity)
 	}
-	if err := closer.Close(); err != nil {
-		return -1, nil, err
-	}
-	l, err := t.leaf(index)
+	index := int64(binary.BigEndian.Uint64(v))
+	l, err := s.t.leaf(index)
 	if err != nil {
 		return -1, nil, err
 	}
@@ -175,4 +190,14 @@ func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
 		return -1, nil, fmt.Errorf("%w: identity %x leads to leaf %d, which has another", ErrDamaged, identity, index)
 	}
 	return index, l, nil
+}
+
+// indexOf is seeker.indexOf for one leaf.
+func (t *tree) indexOf(identity []byte) (int64, *trillian.LogLeaf, error) {
+	s, err := t.seek()
+	if err != nil {
+		return -1, nil, err
+	}
+	defer s.close()
+	return s.indexOf(identity)
 }

@@ -151,11 +151,18 @@ func payloadKey(payload []byte) string {
 // Payload returns the index of the effective record with this payload, or
 // ok = false. On a hit the caller compares the payloads.
 func (s *Store) Payload(payload []byte) (index int64, ok bool, err error) {
-	raw, err := s.read(payloadKey(payload))
-	if err != nil || len(raw) != 8 {
-		return 0, false, err
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte("p"), UpperBound: []byte("q"), UseL6Filters: true})
+	if err != nil {
+		return 0, false, fmt.Errorf("read the rules state: %w", err)
 	}
-	return int64(binary.BigEndian.Uint64(raw)), true, nil
+	// Unlike a Get, this asks the Bloom filters of all levels: what is new
+	// costs no read from the disk.
+	if ok = it.SeekPrefixGE([]byte(payloadKey(payload))); ok {
+		if raw, err := it.ValueAndErr(); err == nil && len(raw) == 8 {
+			index = int64(binary.BigEndian.Uint64(raw))
+		}
+	}
+	return index, ok, it.Close()
 }
 
 // Standing returns the codes and findings of the record at index, which the
