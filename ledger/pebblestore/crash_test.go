@@ -24,6 +24,8 @@ func smallCache(t testing.TB, opt pebblestore.Options) pebblestore.Options {
 	return opt
 }
 
+func newRNG(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
 // TestCrash takes the power away while 16 clients submit.
 func TestCrash(t *testing.T) {
 	inModes(t, func(t *testing.T, mode pebblestore.QueueMode) {
@@ -40,7 +42,7 @@ func TestCrash(t *testing.T) {
 // crash runs clients on a file system, three times in a row takes a copy of it as
 // after a power cut, and looks what is there.
 func crash(t *testing.T, mode pebblestore.QueueMode, percent int, seed uint64) error {
-	rng := rand.New(rand.NewPCG(seed, uint64(percent)))
+	rng := newRNG(seed*1000 + uint64(percent))
 	opt := smallCache(t, pebblestore.Options{Queue: mode, FS: vfs.NewCrashableMem()})
 	s, err := pebblestore.Open("store", opt)
 	if err != nil {

@@ -52,12 +52,16 @@ type log struct {
 // newTree makes a tree without a root.
 func newTree(t testing.TB, s *pebblestore.Store, kind trillian.TreeType) *log {
 	t.Helper()
-	tree, err := storage.CreateTree(t.Context(), s.Admin(), &trillian.Tree{
-		TreeState: trillian.TreeState_ACTIVE, TreeType: kind, MaxRootDuration: durationpb.New(0)})
+	tree, err := createTree(t, s, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &log{store: s, ls: s.Log(), tree: tree}
+}
+
+func createTree(t testing.TB, s *pebblestore.Store, kind trillian.TreeType) (*trillian.Tree, error) {
+	return storage.CreateTree(t.Context(), s.Admin(), &trillian.Tree{
+		TreeState: trillian.TreeState_ACTIVE, TreeType: kind, MaxRootDuration: durationpb.New(0)})
 }
 
 // newLog makes a tree of type LOG with the root of the empty tree.
@@ -70,12 +74,16 @@ func newLog(t testing.TB, s *pebblestore.Store) *log {
 
 func (l *log) init(t testing.TB) {
 	t.Helper()
-	root := &types.LogRootV1{RootHash: rfc6962.DefaultHasher.EmptyRoot(), TimestampNanos: uint64(clock.Now().UnixNano())}
-	if err := l.update(func(ctx context.Context, tx storage.LogTreeTX) error {
-		return tx.StoreSignedLogRoot(ctx, signed(t, root))
-	}); err != nil {
+	if err := l.tryInit(t); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (l *log) tryInit(t testing.TB) error {
+	root := &types.LogRootV1{RootHash: rfc6962.DefaultHasher.EmptyRoot(), TimestampNanos: uint64(clock.Now().UnixNano())}
+	return l.update(func(ctx context.Context, tx storage.LogTreeTX) error {
+		return tx.StoreSignedLogRoot(ctx, signed(t, root))
+	})
 }
 
 // onlyLog returns the log of a store that has one.
@@ -266,4 +274,15 @@ func fsOf(t testing.TB, dir string, files map[string][]byte) *vfs.MemFS {
 func cloneOf(t testing.TB, fs vfs.FS, dir string) *vfs.MemFS {
 	t.Helper()
 	return fsOf(t, dir, filesOf(t, fs, dir))
+}
+
+// drain integrates all that is queued.
+func (l *log) drain() error {
+	for n := 1; n > 0; {
+		var err error
+		if n, err = l.integrate(1000); err != nil {
+			return err
+		}
+	}
+	return nil
 }

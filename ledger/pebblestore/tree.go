@@ -92,9 +92,15 @@ func (s *Store) tree(id int64) (*tree, error) {
 // load reads the newest root and the partial tiles, and checks that they agree.
 func (t *tree) load() (*view, error) {
 	v := &view{edge: map[compact.NodeID][]byte{}}
-	var err error
-	if v.bytes, err = t.store.get(t.rootKey()); err != nil || v.bytes == nil {
-		return v, err
+	it, err := t.store.db.NewIter(&pebble.IterOptions{LowerBound: t.prefix('R'), UpperBound: prefixEnd(t.prefix('R'))})
+	if err != nil {
+		return nil, err
+	}
+	if it.Last() {
+		v.bytes = bytes.Clone(it.Value())
+	}
+	if err := it.Close(); err != nil || v.bytes == nil {
+		return v, damage(err)
 	}
 	if err := v.root.UnmarshalBinary(v.bytes); err != nil {
 		return nil, fmt.Errorf("%w: root: %w", ErrDamaged, err)
@@ -187,7 +193,7 @@ func (t *tree) tile(v *view, level int, n int64, width int) ([]byte, error) {
 	if len(raw) != tileWidth*hashSize {
 		return nil, fmt.Errorf("%w: tile %d of level %d has %d bytes", ErrDamaged, n, level, len(raw))
 	}
-	return raw[:width*hashSize], nil
+	return raw[: width*hashSize : width*hashSize], nil
 }
 
 // node returns the hash of a perfect subtree, computed from its tile.
