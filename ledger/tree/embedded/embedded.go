@@ -97,7 +97,8 @@ var once sync.Once
 
 // Open opens the log in cfg.Dir, or makes an empty one. It reads the right edge
 // of the tree, not the log. The error wraps tree.ErrInUse if it is open
-// elsewhere.
+// elsewhere. If the power fails while an empty one is made, the directory may be
+// of no use any more; it holds nothing and can be removed.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	once.Do(func() {
 		sequencer.InitMetrics(nil)
