@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -286,3 +287,6 @@ func (l *log) drain() error {
 	}
 	return nil
 }
+
+// wide makes a leaf of 200 bytes.
+func wide(i int) *trillian.LogLeaf { return leaf("leaf %d %s", i, strings.Repeat("x", 190)) }

@@ -11,7 +11,8 @@
 //   - Reads see only what is on stable storage. What lies below the newest root
 //     never changes, so a read transaction is a pointer to that root, without a
 //     Pebble snapshot.
-//   - QueueLeaves is durable with DurableQueue. With StagedQueue, the default,
+//   - QueueLeaves is durable with DurableQueue, also where it says that a leaf
+//     exists. With StagedQueue, the default,
 //     queued leaves are in memory until they are integrated, which saves a sync:
 //     right for an owner who answers nobody before that.
 //   - A leaf is a duplicate by its identity hash, among those queued and those
@@ -19,7 +20,12 @@
 //     rule without a read from the disk.
 //   - A commit that fails ends the process (see Options.Fatal), since Pebble
 //     can't say whether it happened. Damaged blocks are reported to
-//     Options.Corrupt and as errors of the reads that meet them.
+//     Options.Corrupt and as errors of the reads that meet them, ErrDamaged.
+//
+// Not detected: damage near the end of the WAL is taken for its end, and what was
+// committed after that is gone. It is the last block of 32 KiB, or the last two
+// commits where these reach further back. An owner who signs roots keeps the
+// newest one elsewhere, too.
 //
 // # Layout
 //
@@ -27,12 +33,11 @@
 // named by a number of 4 bytes.
 //
 //	T id(8)                       number(4) ‖ the trillian.Tree message
-//	C                             number(4) of the newest tree
-//	R tree                        the newest LogRootV1
+//	R tree time(8)                the LogRootV1, newest last
 //	L tree index(8)               merkle hash(32) queued(8) integrated(8) flags(1)
 //	                              identity(32, if another) uvarint(len) value extra
-//	I tree identity(32)           index(8): to find duplicates; compared with L
-//	H tree merkle hash(32) index(8)   nothing: only where it is not the identity
+//	I tree identity(16)           index(8): to find duplicates; compared with L
+//	H tree merkle hash(16) index(8)   nothing: only where it is not the identity
 //	M tree level(1) tile(8)       256 hashes of 32 bytes: a full tile, written once
 //	n tree level(1) index(8)      one hash of a partial tile of level 1 or more
 //	Q tree time(8) sequence(8)    a queued leaf (DurableQueue)
@@ -40,6 +45,9 @@
 // Rows M are the tiles of c2sp.org/tlog-tiles as they are served. A leaf has two
 // keys, L and I, if its identity is its Merkle hash. The hashes of the partial
 // tile of level 0 are in the rows L.
+//
+// Identity and Merkle hashes are cut to 16 bytes in keys: whoever can find two
+// leaves that agree in these could only have the second one refused.
 package pebblestore
 
 import (
@@ -58,8 +66,8 @@ import (
 
 // formatVersion is pinned: a newer one can't be undone. From version 20 on a
 // flipped bit in a synced WAL is an error at the next start, and not taken for
-// its end.
-const formatVersion pebble.FormatMajorVersion = 24
+// its end, except as the package comment says.
+const formatVersion = pebble.FormatTableFormatV6
 
 // A QueueMode says where queued leaves are kept until they are integrated.
 type QueueMode int
@@ -161,7 +169,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		cache = pebble.NewCache(256 << 20)
 		defer cache.Unref()
 	}
-	if err := makeDir(opt.FS, dir); err != nil {
+	if err := opt.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	if opt.FS == vfs.Default {
