@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -62,34 +63,31 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes all that wait. While records are being checked by their callers,
-// it waits until half as many as were when it began have come: they arrive
-// within the time of a signature check, a fuller batch is worth more than the
-// wait, and the other half is checked while this one is on its way to the disk.
+// gather takes all that wait, and all that is about to come: it lets the callers
+// run that are ready to, and goes on when that brings nothing new. While the
+// processors are busy with signatures that makes batches large, and a fuller
+// batch is worth more than the wait; while they are idle it costs nothing.
 func (w *writer) gather(first *waiter) []*waiter {
 	batch := []*waiter{first}
 	bytes := len(first.record.Bytes())
-	want := int(w.l.checking.Load()) / 2
-	for len(batch) < maxBatch && bytes < maxBatchBytes {
-		var next *waiter
-		open := true
-		select {
-		case next, open = <-w.l.queue:
-		default:
-			if len(batch) > want || w.l.checking.Load() == 0 {
+	for before := 0; before < len(batch); {
+		before = len(batch)
+		for more := true; more; {
+			if len(batch) >= maxBatch || bytes >= maxBatchBytes {
 				return batch
 			}
 			select {
-			case next, open = <-w.l.queue:
-			case <-w.l.checked:
-				continue
+			case next, open := <-w.l.queue:
+				if !open {
+					return batch
+				}
+				batch = append(batch, next)
+				bytes += len(next.record.Bytes())
+			default:
+				more = false
 			}
 		}
-		if !open {
-			return batch
-		}
-		batch = append(batch, next)
-		bytes += len(next.record.Bytes())
+		runtime.Gosched()
 	}
 	return batch
 }

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/docket-ledger/docket/verify"
 )
 
 // The guard remembers, outside of the database, the last checkpoint that was
@@ -24,16 +26,18 @@ import (
 type guard struct {
 	file   *os.File
 	number uint64
-	note   []byte // the last checkpoint, nil if the guard is new
+	note   []byte            // the last checkpoint, nil if the guard is new
+	last   verify.Checkpoint // what note says
 }
 
-const slotSize = 16384
+// slotSize has room for a note with an ML-DSA-44 line and more.
+const slotSize = 8192
 
 // ErrGuard is wrapped by Open's error if the guard file is missing or damaged.
 var ErrGuard = errors.New("guard file")
 
 // createGuard makes a guard that holds note. It fails if there is a file.
-func createGuard(path string, note []byte) (*guard, error) {
+func createGuard(path string, note []byte, says verify.Checkpoint) (*guard, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGuard, err)
@@ -45,7 +49,7 @@ func createGuard(path string, note []byte) (*guard, error) {
 	if err := f.Sync(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrGuard, err), f.Close())
 	}
-	if err := g.write(note); err != nil {
+	if err := g.write(note, says); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return g, syncDir(filepath.Dir(path))
@@ -95,9 +99,9 @@ func parseSlot(b []byte) (number uint64, note []byte) {
 	return binary.BigEndian.Uint64(b), bytes.Clone(b[12 : 12+n])
 }
 
-// write makes note the last checkpoint; it is on the disk when write returns.
-// After an error the guard must not be used.
-func (g *guard) write(note []byte) error {
+// write makes note, which says what says holds, the last checkpoint; it is on the
+// disk when write returns. After an error the guard must not be used.
+func (g *guard) write(note []byte, says verify.Checkpoint) error {
 	if len(note) > slotSize-32-12 {
 		return fmt.Errorf("%w: a checkpoint of %d bytes has no room", ErrGuard, len(note))
 	}
@@ -114,7 +118,7 @@ func (g *guard) write(note []byte) error {
 	if err := datasync(g.file); err != nil {
 		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
-	g.note = note
+	g.note, g.last = note, says
 	return nil
 }
 

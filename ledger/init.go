@@ -62,7 +62,7 @@ func Init(ctx context.Context, cfg Config, charter []byte) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	g, err := createGuard(cfg.Guard, note)
+	g, err := createGuard(cfg.Guard, note, verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root})
 	if err != nil {
 		return Outcome{}, err
 	}

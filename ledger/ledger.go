@@ -109,12 +109,9 @@ type Ledger struct {
 	head   atomic.Pointer[published]
 
 	// The queue. slots bounds all records on their way, so a send on queue
-	// never blocks; checking counts those that are still with their caller,
-	// and checked tells the writer when one of these came to nothing.
-	slots    chan struct{}
-	queue    chan *waiter
-	checking atomic.Int64
-	checked  chan struct{}
+	// never blocks.
+	slots chan struct{}
+	queue chan *waiter
 
 	mu       sync.Mutex // guards closing and the Add of callers
 	closing  bool
@@ -162,7 +159,7 @@ func newLedger(cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		cfg: cfg, origin: cfg.Signer.Name(), own: own, keys: keyring{store: cfg.State},
 		slots: make(chan struct{}, cfg.QueueSize), queue: make(chan *waiter, cfg.QueueSize),
-		checked: make(chan struct{}, 1), halted: make(chan struct{}), done: make(chan struct{}),
+		halted: make(chan struct{}), done: make(chan struct{}),
 	}
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
 	l.writer = writer{l: l}

@@ -29,7 +29,7 @@ func (l *Ledger) load(ctx context.Context) error {
 	if head.Size == 0 {
 		return ErrEmpty
 	}
-	if l.guard, err = openGuard(l.cfg.Guard); err != nil {
+	if err := l.readGuard(); err != nil {
 		return fmt.Errorf("%w: %w", ErrHalted, err)
 	}
 	if err := l.loadHead(ctx, head); err != nil {

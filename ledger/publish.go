@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -15,11 +16,7 @@ func (w *writer) publish(head tree.Head) (*published, error) {
 	if err := checkRoot(&w.nodes, head); err != nil {
 		return nil, err
 	}
-	last, err := w.l.guarded()
-	if err != nil {
-		return nil, err
-	}
-	if err := w.extends(last, head); err != nil {
+	if err := w.extends(w.l.guard.last, head); err != nil {
 		return nil, err
 	}
 	p := &published{
@@ -27,14 +24,15 @@ func (w *writer) publish(head tree.Head) (*published, error) {
 		nodes:      w.nodes.snapshot(),
 		support:    &supportCache{made: map[int64]verify.Support{}},
 	}
-	if last.Size == head.Size {
+	if w.l.guard.last.Size == head.Size {
 		p.note = w.l.guard.note
 		return p, nil
 	}
+	var err error
 	if p.note, err = w.l.sign(head); err != nil {
 		return nil, err
 	}
-	return p, w.l.guard.write(p.note)
+	return p, w.l.guard.write(p.note, p.Checkpoint)
 }
 
 // sign signs a checkpoint and checks the signature, once for all receipts that
@@ -51,13 +49,19 @@ func (l *Ledger) sign(head tree.Head) ([]byte, error) {
 	return signed, nil
 }
 
-// guarded returns the checkpoint in the guard, whose signature must be ours.
-func (l *Ledger) guarded() (verify.Checkpoint, error) {
-	signed, err := l.own.Open(l.guard.note)
+// readGuard opens the guard, whose checkpoint must be signed by this ledger.
+func (l *Ledger) readGuard() error {
+	g, err := openGuard(l.cfg.Guard)
 	if err != nil {
-		return verify.Checkpoint{}, fmt.Errorf("%w %s holds a checkpoint that this ledger's key did not sign: %w", ErrGuard, l.cfg.Guard, err)
+		return err
 	}
-	return signed.Checkpoint, nil
+	signed, err := l.own.Open(g.note)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w %s holds a checkpoint that this ledger's key did not sign: %w", ErrGuard, l.cfg.Guard, err), g.close())
+	}
+	g.last = signed.Checkpoint
+	l.guard = g
+	return nil
 }
 
 // extends checks that the tree of w.nodes, which is head, extends last.

@@ -108,22 +108,16 @@ func (l *Ledger) enter() error {
 		return ErrStopping
 	}
 	l.callers.Add(1)
-	l.checking.Add(1)
 	return nil
 }
 
 // leave ends what enter began: w goes to the writer, who frees its place with
 // the answer; without w the place is free at once.
 func (l *Ledger) leave(w *waiter) {
-	l.checking.Add(-1)
 	if w != nil {
 		l.queue <- w // has room for every slot
 	} else {
 		<-l.slots
-		select { // the writer may wait for this one
-		case l.checked <- struct{}{}:
-		default:
-		}
 	}
 	l.callers.Done()
 }
