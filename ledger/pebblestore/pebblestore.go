@@ -12,9 +12,9 @@
 //     never changes, so a read transaction is a pointer to that root, without a
 //     Pebble snapshot.
 //   - QueueLeaves is durable with DurableQueue, also where it says that a leaf
-//     exists. With StagedQueue, the default,
-//     queued leaves are in memory until they are integrated, which saves a sync:
-//     right for an owner who answers nobody before that.
+//     exists. With StagedQueue, the default, queued leaves are in memory until
+//     they are integrated, which saves a sync: right for an owner who answers
+//     nobody before that.
 //   - A leaf is a duplicate by its identity hash, among those queued and those
 //     integrated. New identities are told from old ones by Bloom filters, as a
 //     rule without a read from the disk.
