@@ -33,11 +33,12 @@
 // named by a number of 4 bytes.
 //
 //	T id(8)                       number(4) ‖ the trillian.Tree message
-//	R tree time(8)                the LogRootV1, newest last
+//	C                             number(4) of the newest tree
+//	R tree                        the newest LogRootV1
 //	L tree index(8)               merkle hash(32) queued(8) integrated(8) flags(1)
 //	                              identity(32, if another) uvarint(len) value extra
-//	I tree identity(16)           index(8): to find duplicates; compared with L
-//	H tree merkle hash(16) index(8)   nothing: only where it is not the identity
+//	I tree identity(32)           index(8): to find duplicates; compared with L
+//	H tree merkle hash(32) index(8)   nothing: only where it is not the identity
 //	M tree level(1) tile(8)       256 hashes of 32 bytes: a full tile, written once
 //	n tree level(1) index(8)      one hash of a partial tile of level 1 or more
 //	Q tree time(8) sequence(8)    a queued leaf (DurableQueue)
@@ -45,9 +46,6 @@
 // Rows M are the tiles of c2sp.org/tlog-tiles as they are served. A leaf has two
 // keys, L and I, if its identity is its Merkle hash. The hashes of the partial
 // tile of level 0 are in the rows L.
-//
-// Identity and Merkle hashes are cut to 16 bytes in keys: whoever can find two
-// leaves that agree in these could only have the second one refused.
 package pebblestore
 
 import (
@@ -67,7 +65,7 @@ import (
 // formatVersion is pinned: a newer one can't be undone. From version 20 on a
 // flipped bit in a synced WAL is an error at the next start, and not taken for
 // its end, except as the package comment says.
-const formatVersion = pebble.FormatTableFormatV6
+const formatVersion pebble.FormatMajorVersion = 24
 
 // A QueueMode says where queued leaves are kept until they are integrated.
 type QueueMode int
@@ -169,7 +167,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		cache = pebble.NewCache(256 << 20)
 		defer cache.Unref()
 	}
-	if err := opt.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(opt.FS, dir); err != nil {
 		return nil, err
 	}
 	if opt.FS == vfs.Default {

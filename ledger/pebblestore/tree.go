@@ -92,15 +92,9 @@ func (s *Store) tree(id int64) (*tree, error) {
 // load reads the newest root and the partial tiles, and checks that they agree.
 func (t *tree) load() (*view, error) {
 	v := &view{edge: map[compact.NodeID][]byte{}}
-	it, err := t.store.db.NewIter(&pebble.IterOptions{LowerBound: t.prefix('R'), UpperBound: prefixEnd(t.prefix('R'))})
-	if err != nil {
-		return nil, err
-	}
-	if it.Last() {
-		v.bytes = bytes.Clone(it.Value())
-	}
-	if err := it.Close(); err != nil || v.bytes == nil {
-		return v, damage(err)
+	var err error
+	if v.bytes, err = t.store.get(t.rootKey()); err != nil || v.bytes == nil {
+		return v, err
 	}
 	if err := v.root.UnmarshalBinary(v.bytes); err != nil {
 		return nil, fmt.Errorf("%w: root: %w", ErrDamaged, err)
