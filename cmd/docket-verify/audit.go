@@ -98,7 +98,7 @@ func (a *auditor) finding(f verify.Finding) {
 	if f.Index >= 0 {
 		where = fmt.Sprintf("entry %d", f.Index)
 	}
-	if _, err := fmt.Fprintf(a.std.Out, "%-6s %-10s %s: %s\n", f.Severity, where, f.Code, plain(f.Detail)); err != nil {
+	if _, err := fmt.Fprintf(a.std.Out, "%-6s %-10s %s: %s\n", f.Severity, where, f.Code, cli.Plain(f.Detail)); err != nil {
 		a.err = err
 	}
 }

@@ -202,7 +202,7 @@ func standing(p *verify.Proven) string {
 func words(path string, p *verify.Proven, err error) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s%s\n", label, plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-11s%s\n", label, cli.Plain(fmt.Sprintf(format, args...)))
 	}
 	switch {
 	case errors.Is(err, verify.ErrNotShown):
@@ -310,16 +310,4 @@ func summary(p record.Payload) string {
 		return fmt.Sprintf("ratification of %s in case %s", p.Decision, p.Case)
 	}
 	return "a record"
-}
-
-// plain makes text from a record harmless on a terminal: no control characters,
-// no marks that change the direction of writing.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20, 0x7f <= r && r < 0xa0, 0x200b <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069, r == 0xfeff:
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }

@@ -54,10 +54,10 @@ func told(err error) error {
 	}
 	lines := []string{"the ledger refused it, and keeps no trace of it:"}
 	for _, r := range p.Codes {
-		lines = append(lines, fmt.Sprintf("  %s (%s)", plain(r.Text), plain(r.Code)))
+		lines = append(lines, fmt.Sprintf("  %s (%s)", cli.Plain(r.Text), cli.Plain(r.Code)))
 	}
 	if len(p.Codes) == 1 && p.Detail != "" && p.Detail != "refused: "+p.Codes[0].Code {
-		lines = append(lines, "  "+plain(strings.TrimPrefix(p.Detail, p.Codes[0].Code+": ")))
+		lines = append(lines, "  "+cli.Plain(strings.TrimPrefix(p.Detail, p.Codes[0].Code+": ")))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
@@ -150,6 +150,6 @@ func (s *signing) enrolled(ctx context.Context, c *client.Client) (next int64, e
 // reasons prints the reasons of a standing.
 func reasons(std cli.Streams, codes ...[]problem.Reason) {
 	for _, r := range slices.Concat(codes...) {
-		fmt.Fprintf(std.Out, "  %s (%s)\n", plain(r.Text), plain(r.Code))
+		fmt.Fprintf(std.Out, "  %s (%s)\n", cli.Plain(r.Text), cli.Plain(r.Code))
 	}
 }

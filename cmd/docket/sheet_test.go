@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -113,8 +114,8 @@ func TestWordsAreHarmless(t *testing.T) {
 		"zero\u200bwidth":  "zero<U+200B>width",
 		"carriage\rreturn": "carriage<U+000D>return",
 	} {
-		if got := plain(text); got != want {
-			t.Errorf("plain(%q) = %q, want %q", text, got, want)
+		if got := cli.Plain(text); got != want {
+			t.Errorf("Plain(%q) = %q, want %q", text, got, want)
 		}
 	}
 }

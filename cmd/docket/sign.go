@@ -162,7 +162,7 @@ func (s *signing) number(next int64) error {
 func (s *signing) finish(yes bool, std cli.Streams) error {
 	fmt.Fprint(std.Out, describe(s.draft, s.names))
 	fmt.Fprintf(std.Out, "\nYou sign with %s, kid %s%s:\n  number %d of this key, having seen a log of %d records.\n",
-		s.keyFile, s.jwk.KID(), plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
+		s.keyFile, s.jwk.KID(), cli.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
 	if !yes {
 		if err := confirm(std); err != nil {
 			return err

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode"
 
+	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
@@ -36,7 +36,7 @@ func describe(u *record.Unverified, names map[string]string) string {
 	}
 	var b strings.Builder
 	h := u.Payload().Head()
-	fmt.Fprintf(&b, "A record of type %s for the ledger %s\n\n%s", h.Type, plain(h.Ledger), w.facts.String())
+	fmt.Fprintf(&b, "A record of type %s for the ledger %s\n\n%s", h.Type, cli.Plain(h.Ledger), w.facts.String())
 	if w.free.Len() > 0 {
 		b.WriteString("\nThis text can never be removed from the log:\n" + w.free.String())
 	}
@@ -54,7 +54,7 @@ func signers(u *record.Unverified, names map[string]string) string {
 	s := fmt.Sprintf("Signed so far by %d:\n", len(headers))
 	for _, h := range headers {
 		s += fmt.Sprintf("  %s, key %s\n    its number %d, at %s, having seen a log of %d records\n",
-			plain(cmp.Or(own[h.KID], names[h.KID], "not known here")), h.KID, h.Seq, record.Time(h.IAT), h.Seen.Size)
+			cli.Plain(cmp.Or(own[h.KID], names[h.KID], "not known here")), h.KID, h.Seq, record.Time(h.IAT), h.Seen.Size)
 	}
 	return s
 }
@@ -80,7 +80,7 @@ func holders(p record.Payload) map[string]string {
 type words struct{ facts, free strings.Builder }
 
 func (w *words) line(name, format string, args ...any) {
-	fmt.Fprintf(&w.facts, "  %-16s %s\n", name, plain(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(&w.facts, "  %-16s %s\n", name, cli.Plain(fmt.Sprintf(format, args...)))
 }
 
 // given is line for a value that may be left out.
@@ -96,27 +96,9 @@ func (w *words) text(name, text string) {
 	}
 	fmt.Fprintf(&w.free, "  %s\n", name)
 	for line := range strings.SplitSeq(text, "\n") {
-		fmt.Fprintf(&w.free, "    %s\n", plain(line))
+		fmt.Fprintf(&w.free, "    %s\n", cli.Plain(line))
 	}
 }
-
-// plain makes characters visible that a terminal would obey or hide.
-func plain(s string) string {
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			fmt.Fprintf(&b, "<U+%04X>", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func hidden(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
 func texts[S ~string](items []S) []string {
 	t := make([]string, len(items))
@@ -186,7 +168,7 @@ func (w *words) policy(p *record.PolicyPublish) {
 		if r := c.Retrospective; r != nil {
 			w.line("", "also afterwards; to be ratified within %d h by %d as %s", r.RatifyWithin, r.Ratifiers.Count, r.Ratifiers.Role)
 		}
-		w.text("clause "+c.Clause+": "+plain(c.Title), c.Text)
+		w.text("clause "+c.Clause+": "+cli.Plain(c.Title), c.Text)
 	}
 }
 
