@@ -168,16 +168,18 @@ func newLedger(cfg Config) (*Ledger, error) {
 }
 
 // Close stops taking records, answers everyone who waits, and returns. It does
-// not close Config.Log and Config.State.
+// not close Config.Log and Config.State. It may be called again.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	again := l.closing
 	l.closing = true
 	l.mu.Unlock()
-	if !again {
-		l.callers.Wait()
-		close(l.queue)
+	if again {
+		<-l.done
+		return nil
 	}
+	l.callers.Wait()
+	close(l.queue)
 	<-l.done
 	return l.guard.close()
 }

@@ -56,7 +56,7 @@ var ErrCheckpoint = errors.New("the checkpoint does not hold")
 
 // AuditOptions change what an audit tells on its way.
 type AuditOptions struct {
-	// Found is called for each finding, in the order of the log. Required.
+	// Found, if set, is called for each finding, in the order of the log.
 	Found func(Finding)
 	// Progress, if set, is called now and then with how many entries are
 	// done.
@@ -351,7 +351,9 @@ func (a *audit) found(f Finding) {
 	if f.Severity == Broken {
 		a.sum.Broken++
 	}
-	a.opt.Found(f)
+	if a.opt.Found != nil {
+		a.opt.Found(f)
+	}
 }
 
 // sharedRing is the keys of the records that were parsed so far. Whether a key
