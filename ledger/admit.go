@@ -31,6 +31,9 @@ type writer struct {
 
 	voidDay int64 // the day that voids counts
 	voids   int
+	// voided has the leaves that were logged as void since the start: the
+	// rules don't know them, and might let the same bytes count now.
+	voided map[tlog.Hash]bool
 }
 
 // Get implements rules.State.
@@ -129,10 +132,10 @@ func (w *writer) batch(batch []*waiter) {
 	}
 	for i, item := range in {
 		w.l.cfg.Metrics.Submitted.WithLabelValues(outcomeLabel(standings[i])).Inc()
-		w.answer(item, answer{head: head, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i]}})
+		w.answer(item, answer{head: head, leaf: item.leaf, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i]}})
 	}
 	for item, i := range same {
-		w.answer(item, answer{head: head, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i], Known: true}})
+		w.answer(item, answer{head: head, leaf: in[i].leaf, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i], Known: true}})
 	}
 }
 
@@ -147,6 +150,11 @@ func outcomeLabel(s rules.Standing) string {
 // the log; an answer if it does not; or neither, after noting in same that it
 // is in the batch already.
 func (w *writer) admit(item *waiter, in []*waiter, same map[*waiter]int) (*rules.Standing, *answer) {
+	if w.voided[item.leaf] {
+		if done, a := w.again(item, in, same); done {
+			return nil, a
+		}
+	}
 	index := w.nodes.size
 	s, err := w.fold.Apply(index, item.record)
 	if err != nil {
@@ -163,6 +171,7 @@ func (w *writer) admit(item *waiter, in []*waiter, same map[*waiter]int) (*rules
 		if err := w.mayLogVoid(item.record); err != nil {
 			return nil, &answer{err: err}
 		}
+		w.voided[item.leaf] = true
 	}
 	w.overlay.Judged(s, item.payload)
 	w.nodes.add(item.leaf)

@@ -162,7 +162,7 @@ func newLedger(cfg Config) (*Ledger, error) {
 		halted: make(chan struct{}), done: make(chan struct{}),
 	}
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
-	l.writer = writer{l: l}
+	l.writer = writer{l: l, voided: map[tlog.Hash]bool{}}
 	l.writer.fold = rules.New(&l.writer, &l.writer)
 	return l, nil
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // receipted adds the bare receipt to the answer of the writer.
-func (l *Ledger) receipted(ctx context.Context, w *waiter, a answer) (Outcome, error) {
-	if a.outcome.Receipt != nil {
+func (l *Ledger) receipted(ctx context.Context, a answer) (Outcome, error) {
+	if a.head == nil {
 		return a.outcome, nil
 	}
-	receipt, err := l.bare(ctx, a.outcome.Index, w.leaf, a.head)
+	receipt, err := l.bare(ctx, a.outcome.Index, a.leaf, a.head)
 	if err != nil {
 		return Outcome{}, err
 	}

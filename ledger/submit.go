@@ -53,7 +53,8 @@ type waiter struct {
 
 type answer struct {
 	outcome Outcome
-	head    *published
+	leaf    tlog.Hash  // of the record in the log, which may be another one with the same payload
+	head    *published // nil if the outcome has its receipt
 	err     error
 }
 
@@ -70,24 +71,30 @@ func (l *Ledger) Submit(ctx context.Context, b []byte, opt Options) (Outcome, er
 	if err := l.enter(); err != nil {
 		return Outcome{}, err
 	}
-	w, known, err := l.check(ctx, b, opt)
-	if err != nil || known != nil {
-		l.leave(nil)
-		if err != nil {
-			return Outcome{}, err
-		}
+	w, known, err := l.enqueue(ctx, b, opt)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if known != nil {
 		return *known, nil
 	}
-	l.leave(w)
 	select {
 	case a := <-w.answer:
 		if a.err != nil {
 			return Outcome{}, a.err
 		}
-		return l.receipted(ctx, w, a)
+		return l.receipted(ctx, a)
 	case <-ctx.Done():
 		return Outcome{}, ctx.Err()
 	}
+}
+
+// enqueue checks a record and hands it to the writer. It ends what enter began
+// also if the check panics: a place that is lost is lost for good, and Close
+// would wait for it.
+func (l *Ledger) enqueue(ctx context.Context, b []byte, opt Options) (w *waiter, known *Outcome, err error) {
+	defer func() { l.leave(w) }()
+	return l.check(ctx, b, opt)
 }
 
 // enter takes a place in the queue, or says at once that there is none.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (l *Ledger) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
 		}
 		extra.Support = append(extra.Support, s)
 	}
-	slices.SortFunc(extra.Support, func(a, b verify.Support) int { return int(a.Index - b.Index) })
+	slices.SortFunc(extra.Support, func(a, b verify.Support) int { return cmp.Compare(a.Index, b.Index) })
 	encoded, err := extra.Marshal()
 	if err != nil {
 		return nil, err

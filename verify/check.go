@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (r Receipt) Check(p *Policy, rec []byte, more ...Support) (*Proven, error) 
 
 func mergeSupport(a, b []Support) []Support {
 	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y Support) int { return int(x.Index - y.Index) })
+	slices.SortStableFunc(all, func(x, y Support) int { return cmp.Compare(x.Index, y.Index) })
 	return slices.CompactFunc(all, func(x, y Support) bool { return x.Index == y.Index })
 }
 
