@@ -36,23 +36,24 @@ const slotSize = 8192
 // ErrGuard is wrapped by Open's error if the guard file is missing or damaged.
 var ErrGuard = errors.New("guard file")
 
-// createGuard makes a guard that holds note. It fails if there is a file.
-func createGuard(path string, note []byte, says verify.Checkpoint) (*guard, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+// createGuard makes a guard file that holds note. It appears whole, under its
+// name, or not at all; the caller has seen that there is none.
+func createGuard(path string, note []byte, says verify.Checkpoint) error {
+	f, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrGuard, err)
+		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
-	g := &guard{file: f}
-	if _, err := f.Write(make([]byte, 2*slotSize)); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrGuard, err), f.Close())
+	_, err = f.Write(make([]byte, 2*slotSize))
+	if err == nil {
+		err = (&guard{file: f}).write(note, says)
 	}
-	if err := f.Sync(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrGuard, err), f.Close())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
-	if err := g.write(note, says); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
-	return g, syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {

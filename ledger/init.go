@@ -62,11 +62,8 @@ func Init(ctx context.Context, cfg Config, charter []byte) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	g, err := createGuard(cfg.Guard, note, verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root})
-	if err != nil {
-		return Outcome{}, err
-	}
-	if err := g.close(); err != nil {
+	says := verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root}
+	if err := createGuard(cfg.Guard, note, says); err != nil {
 		return Outcome{}, err
 	}
 	return l.begun(ctx, r)
