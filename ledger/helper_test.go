@@ -15,8 +15,6 @@ import (
 	"github.com/docket-ledger/docket/ledger/tree"
 )
 
-var errInjected = errors.New("injected")
-
 // A hookedLog is a tree.Log that does as it is told. Its hooks may be set while
 // nothing runs.
 type hookedLog struct {
