@@ -28,7 +28,7 @@ func (u *Unverified) Sign(key crypto.Signer, iat, seq int64, seen Seen) (*Unveri
 		return nil, err
 	}
 	kid := jwk.KID()
-	opaque := opaqueSigner{key}
+	opaque := OpaqueSigner(key)
 	opts := (&jose.SignerOptions{}).WithType(Typ).WithHeader("kid", kid).WithHeader("iat", iat).
 		WithHeader("seq", seq).WithHeader("seen", map[string]any{"root": seen.Root, "size": seen.Size})
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg(key.Public())), Key: opaque}, opts)
@@ -87,7 +87,14 @@ func headerKID(s signature) string {
 	return h.KID
 }
 
-// opaqueSigner lets go-jose sign with a crypto.Signer, and gives ES256 its low s.
+// OpaqueSigner lets go-jose sign with an Ed25519 or P-256 crypto.Signer, such as
+// a key in hardware or in an agent. ES256 signatures get their low s.
+func OpaqueSigner(key crypto.Signer) jose.OpaqueSigner { return opaqueSigner{key} }
+
+// Alg returns the JWS algorithm (RFC 7518, RFC 8037) that goes with an
+// ed25519.PublicKey or *ecdsa.PublicKey, or "".
+func Alg(key crypto.PublicKey) string { return alg(key) }
+
 type opaqueSigner struct{ crypto.Signer }
 
 func (o opaqueSigner) Public() *jose.JSONWebKey { return &jose.JSONWebKey{Key: o.Signer.Public()} }
