@@ -77,10 +77,10 @@ var spellings = []badRecord{
 		400, "record.malformed", "one signature by each key"},
 	{"ES256 with high s", func(t *testing.T, s *site) []byte { return highS(t, s.Sign(s.Decision("bad-case"), "dora")) },
 		400, "record.malformed", "high s"},
-	{"type of later rules", changed(func(t *testing.T, f *forged) {
-		f.Payload = replaced(t, f.Payload, `"type":"decision"`, `"type":"timemark"`)
+	{"unknown type", changed(func(t *testing.T, f *forged) {
+		f.Payload = replaced(t, f.Payload, `"type":"decision"`, `"type":"verdict"`)
 		resign(f, "dora")
-	}), 400, "type.unsupported", "comes with a later version"},
+	}), 400, "type.unsupported", "want one of charter"},
 	{"with disclosures", func(_ *testing.T, s *site) []byte {
 		rec := s.Sign(s.Decision("bad-case"), "dora", "erik")
 		return slices.Concat([]byte(`{"record":`), rec, []byte(`,"disclosures":["x"]}`))

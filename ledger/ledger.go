@@ -163,7 +163,7 @@ func newLedger(cfg Config) (*Ledger, error) {
 	}
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
 	l.writer = writer{l: l, voided: map[tlog.Hash]bool{}}
-	l.writer.fold = rules.New(&l.writer, &l.writer)
+	l.writer.fold = rules.New(&l.writer, &l.writer, verify.OpenTimemark)
 	return l, nil
 }
 

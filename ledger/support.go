@@ -71,11 +71,15 @@ func (l *Ledger) parsed(ctx context.Context, index int64) (*record.Unverified, e
 }
 
 // supports returns the indexes of the records that support the one at index, the
-// most important first: the charter, the clauses' policies, what is ratified,
+// most important first: the charter and its amendments, what the record rests on,
 // and the enrolments of all who signed these, up to the founders.
 func (l *Ledger) supports(ctx context.Context, index int64, u *record.Unverified) ([]int64, error) {
 	if index == 0 {
 		return nil, nil
+	}
+	info, err := rules.ReadCharter(l.cfg.State)
+	if err != nil {
+		return nil, err
 	}
 	found := []int64{0}
 	add := func(i int64) {
@@ -84,7 +88,7 @@ func (l *Ledger) supports(ctx context.Context, index int64, u *record.Unverified
 		}
 	}
 	visit := func(at int64, u *record.Unverified) error {
-		for _, id := range cited(u.Payload()) {
+		for _, id := range record.Cited(u.Payload()) {
 			hash, err := id.Hash()
 			if err != nil {
 				return err
@@ -107,6 +111,9 @@ func (l *Ledger) supports(ctx context.Context, index int64, u *record.Unverified
 		}
 		return nil
 	}
+	for _, i := range info.Amendments {
+		add(i)
+	}
 	if err := visit(index, u); err != nil {
 		return nil, err
 	}
@@ -120,20 +127,6 @@ func (l *Ledger) supports(ctx context.Context, index int64, u *record.Unverified
 		}
 	}
 	return found, nil
-}
-
-// cited returns the ids of the records that a payload rests on.
-func cited(p record.Payload) []record.ID {
-	var ids []record.ID
-	switch p := p.(type) {
-	case *record.Decision:
-		for _, g := range p.Grounds {
-			ids = append(ids, g.Record)
-		}
-	case *record.Ratification:
-		ids = append(ids, p.Decision)
-	}
-	return ids
 }
 
 // support returns a record with its proof in head.

@@ -95,11 +95,11 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 		return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	a := &audit{
-		opt: opt, tree: signed.Tree(src), state: rules.Memory{},
+		opt: opt, tree: signed.Tree(src), state: rules.NewMemory(),
 		keys: sharedRing{origin: signed.Checkpoint.Origin, keys: record.Keyring{}},
 		sum:  &Summary{Signed: signed, ByType: map[record.Type]int64{}},
 	}
-	a.fold = rules.New(a.state, treeRoots{ctx, a.tree})
+	a.fold = rules.New(a.state, treeRoots{ctx, a.tree}, OpenTimemark)
 	if err := a.run(ctx); err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 type audit struct {
 	opt   AuditOptions
 	tree  *Tree
-	state rules.Memory
+	state *rules.Memory
 	fold  *rules.Fold
 	keys  sharedRing
 	sum   *Summary

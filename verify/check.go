@@ -99,7 +99,7 @@ func (r Receipt) Check(p *Policy, rec []byte, more ...Support) (*Proven, error) 
 		return proven, nil
 	}
 	proven.Full = true
-	c := checker{signed: signed, fold: rules.NewExcerpt(), keys: ring{record.Keyring{}, signed.Checkpoint.Origin}}
+	c := checker{signed: signed, fold: rules.NewExcerpt(OpenTimemark), keys: ring{record.Keyring{}, signed.Checkpoint.Origin}}
 	for _, s := range mergeSupport(extra.Support, more) {
 		if err := c.support(s, r.Index); err != nil {
 			return nil, fmt.Errorf("support, record %d: %w", s.Index, err)

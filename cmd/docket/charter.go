@@ -13,6 +13,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 const charterExample = `docket charter new --ledger ledger.example.com/2026 --log-key VKEY --operator "Example Ltd" \
@@ -65,7 +66,7 @@ func charterNew(_ context.Context, args []string, std cli.Streams) error {
 	if err := flags.Require("ledger", "operator", "contact", "subject-key", "out"); err != nil {
 		return err
 	}
-	p.Ledger = *ledger
+	p.Ledger, p.Rules = *ledger, rules.Version
 	fillCharter(p, *historic)
 	if err := checkCharter(p); err != nil {
 		return err

@@ -65,6 +65,23 @@ effective_at: {now}
 # territory: [DE, AT]              # ISO 3166-1; left out: everywhere
 # redress: Complaints to complaints@example.com within six months.
 
+# dsa:                             # for the EU's DSA Transparency Database, by its own names and values
+#   category: STATEMENT_CATEGORY_SCAMS_AND_FRAUD
+#   content_date: 2026-10-30
+#   content_type: [CONTENT_TYPE_OTHER]
+#   content_type_other: Website behind a proxy
+#   decision_ground: DECISION_GROUND_INCOMPATIBLE_CONTENT   # or DECISION_GROUND_ILLEGAL_CONTENT
+#   # incompatible_content_ground: …   incompatible_content_explanation: …   incompatible_content_illegal: Yes
+#   # illegal_content_legal_ground: …   illegal_content_explanation: …
+#   # decision_ground_reference_url: https://example.com/terms#4
+#   # decision_visibility: [DECISION_VISIBILITY_OTHER]   decision_visibility_other: …
+#   # decision_monetary: DECISION_MONETARY_OTHER   decision_monetary_other: …
+#   # decision_provision: DECISION_PROVISION_TOTAL_SUSPENSION
+#   # decision_account: DECISION_ACCOUNT_SUSPENDED   account_type: ACCOUNT_TYPE_BUSINESS
+#   # category_addition: [STATEMENT_CATEGORY_CYBER_VIOLENCE]
+#   # category_specification: [KEYWORD_OTHER]   category_specification_other: …
+#   # content_language: EN   content_id_ean: "1234567890123"
+
 # emergency:                       # only under a clause that allows it, and others must ratify it in time
 #   harm: threat-to-life
 # retrospective:                   # if it is recorded afterwards

@@ -109,14 +109,14 @@ func charter(vkey string, signers ...string) ([]byte, error) {
 			Roles: []record.Role{record.RoleAdministration, record.RoleRegistrar, record.RolePolicy}}
 	}
 	p := &record.Charter{
-		Common:               record.Common{Ledger: origin},
-		AdministrationQuorum: 1, RegistrarQuorum: 1, PolicyQuorum: 1, DefaultQuorum: 1,
-		Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720,
+		Common:   record.Common{Ledger: origin},
 		Founders: []record.Founder{founder("ada"), founder("ben")},
-		Lang:     "en", LogKeys: []string{vkey}, Operator: "Test Provider",
-		Recovery:       record.Recovery{Keys: []record.JWK{ledgertest.JWK("rita")}, Quorum: 1},
-		SubjectKeyHash: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", Tolerance: 300, Witnesses: []string{"quorum none"},
-	}
+		Terms: record.Terms{AdministrationQuorum: 1, RegistrarQuorum: 1, PolicyQuorum: 1, DefaultQuorum: 1,
+			Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720, Rules: 1,
+			Lang: "en", LogKeys: []string{vkey}, Operator: "Test Provider",
+			Recovery:       record.Recovery{Keys: []record.JWK{ledgertest.JWK("rita")}, Quorum: 1},
+			SubjectKeyHash: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", Tolerance: 300, Witnesses: []string{"quorum none"},
+		}}
 	return sign(p, 1, record.SeenNothing, signers...)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/docket-ledger/docket/ledger/tree/embedded"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 	"github.com/docket-ledger/docket/verify/tile"
 )
 
@@ -202,13 +203,14 @@ func (w *World) Charter() *record.Charter {
 	}
 	hash := sha256.Sum256([]byte("subject key"))
 	return &record.Charter{
-		AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 2, DefaultQuorum: 2,
-		Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720,
-		Founders:      []record.Founder{founder("ada"), founder("ben"), founder("cleo")},
-		HistoricUntil: w.Time(90 * 24 * time.Hour), Lang: "en", LogKeys: []string{w.vkey}, Operator: "Test Provider",
-		Recovery:       record.Recovery{Keys: []record.JWK{JWK("rita"), JWK("rolf")}, Quorum: 2},
-		SubjectKeyHash: base64.RawURLEncoding.EncodeToString(hash[:]), Tolerance: 300, Witnesses: []string{"quorum none"},
-	}
+		Founders: []record.Founder{founder("ada"), founder("ben"), founder("cleo")},
+		Terms: record.Terms{
+			AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 2, DefaultQuorum: 2,
+			Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720, Rules: rules.Version,
+			HistoricUntil: w.Time(90 * 24 * time.Hour), Lang: "en", LogKeys: []string{w.vkey}, Operator: "Test Provider",
+			Recovery:       record.Recovery{Keys: []record.JWK{JWK("rita"), JWK("rolf")}, Quorum: 2},
+			SubjectKeyHash: base64.RawURLEncoding.EncodeToString(hash[:]), Tolerance: 300, Witnesses: []string{"quorum none"},
+		}}
 }
 
 // Abuse returns the policy "abuse": its clause hosting permits everything on

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxHours bounds every period: ten years.
@@ -59,12 +60,8 @@ func oneOf[S ~string](c *checker, member string, value S, allowed []S) {
 	if slices.Contains(allowed, value) {
 		return
 	}
-	words := make([]string, len(allowed))
-	for i, a := range allowed {
-		words[i] = string(a)
-	}
-	want := strings.Join(words, ", ")
-	if len(words) > 1 {
+	want := words(allowed)
+	if len(allowed) > 1 {
 		want = "one of " + want
 	}
 	if value == "" {
@@ -72,6 +69,15 @@ func oneOf[S ~string](c *checker, member string, value S, allowed []S) {
 		return
 	}
 	c.wrong(member, quote(string(value)), want)
+}
+
+// words lists values.
+func words[S ~string](values []S) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (c *checker) roles(member string, roles []Role) {
@@ -86,6 +92,20 @@ func (c *checker) roles(member string, roles []Role) {
 func (c *checker) text(member, s string) {
 	if strings.TrimSpace(s) == "" {
 		c.missing(member, "a text")
+	}
+}
+
+// most bounds a text, in Unicode characters.
+func (c *checker) most(member, s string, n int) {
+	if got := utf8.RuneCountInString(s); got > n {
+		c.wrong(member, fmt.Sprintf("%d characters", got), fmt.Sprintf("at most %d", n))
+	}
+}
+
+// absent refuses a member that is there beside something it does not go with.
+func (c *checker) absent(member string, there bool, beside string) {
+	if there {
+		c.wrong(member, "it with "+beside, "it left out")
 	}
 }
 
@@ -202,6 +222,36 @@ func (c *checker) id(member string, id ID) {
 	}
 	if _, err := id.Hash(); err != nil {
 		c.wrong(member, quote(string(id)), want)
+	}
+}
+
+// values checks a list of words from a fixed set, each once.
+func (c *checker) values(member string, list []string, low int, allowed []string) {
+	c.count(member, len(list), low, len(allowed))
+	seen := map[string]bool{}
+	for i, v := range list {
+		oneOf(c, at(member, i), v, allowed)
+		c.once(at(member, i), v, seen)
+	}
+}
+
+// slugs checks a list of slugs, each once.
+func (c *checker) slugs(member string, list []string, low, high int) {
+	c.count(member, len(list), low, high)
+	seen := map[string]bool{}
+	for i, s := range list {
+		c.slug(at(member, i), s)
+		c.once(at(member, i), s, seen)
+	}
+}
+
+// ids checks a list of ids, each once.
+func (c *checker) ids(member string, ids []ID, most int) {
+	c.count(member, len(ids), 0, most)
+	seen := map[string]bool{}
+	for i, id := range ids {
+		c.id(at(member, i), id)
+		c.once(at(member, i), string(id), seen)
 	}
 }
 

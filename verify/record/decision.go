@@ -43,6 +43,7 @@ type Decision struct {
 	// DecidedAt is when the decision was taken, as its signers say.
 	DecidedAt            Time   `json:"decided_at"`
 	DistinguishingReason string `json:"distinguishing_reason,omitempty"`
+	DSA                  *DSA   `json:"dsa,omitzero"`
 	// EffectiveAt is from when on it has effect, as its signers say.
 	EffectiveAt Time       `json:"effective_at"`
 	Emergency   *Harm      `json:"emergency,omitzero"`
@@ -77,7 +78,8 @@ type Subject struct {
 }
 
 // A Ground is a clause that a decision rests on, with the id of the record that
-// published it; or, for a reinstatement, only the id of the lapsed decision.
+// published it; or, for a reinstatement, only the id of the decision that lapsed
+// or ran out, or of the ruling that reversed it.
 type Ground struct {
 	Clause  string `json:"clause,omitempty"`
 	Policy  string `json:"policy,omitempty"`
@@ -144,12 +146,13 @@ func (p *Decision) check(c *checker) {
 		c.hash(at("evidence", i)+"/sha256", e.SHA256)
 		c.text(at("evidence", i)+"/what", e.What)
 	}
-	c.text("facts", p.Facts)
-	p.checkGrounds(c)
-	c.lang("lang", p.Lang)
-	for i, id := range p.Precedents {
-		c.id(at("precedents", i), id)
+	if p.DSA != nil {
+		p.DSA.check(c)
 	}
+	c.text("facts", p.Facts)
+	checkGrounds(c, p.Grounds, p.Action == Reinstate)
+	c.lang("lang", p.Lang)
+	c.ids("precedents", p.Precedents, 16)
 	c.optionalID("prev", p.Prev)
 	c.text("reasons", p.Reasons)
 	if p.Retrospective != nil {
@@ -159,8 +162,7 @@ func (p *Decision) check(c *checker) {
 	if p.Severity != "" {
 		oneOf(c, "severity", p.Severity, Severities)
 	}
-	c.hash("subject/ref", p.Subject.Ref)
-	oneOf(c, "subject/type", p.Subject.Type, SubjectTypes)
+	p.Subject.check(c)
 	for i, t := range p.Territory {
 		c.country(at("territory", i), t)
 	}
@@ -174,13 +176,20 @@ func (p *Decision) check(c *checker) {
 	}
 }
 
-func (p *Decision) checkGrounds(c *checker) {
-	c.count("grounds", len(p.Grounds), 0, 16)
-	for i, g := range p.Grounds {
+func (s *Subject) check(c *checker) {
+	c.hash("subject/ref", s.Ref)
+	oneOf(c, "subject/type", s.Type, SubjectTypes)
+}
+
+// checkGrounds looks at clauses that are cited; alone says that a record may be
+// cited without a clause.
+func checkGrounds(c *checker, grounds []Ground, alone bool) {
+	c.count("grounds", len(grounds), 0, 16)
+	for i, g := range grounds {
 		m := at("grounds", i)
 		c.id(m+"/record", g.Record)
 		if g.Policy == "" && g.Clause == "" && g.Version == 0 {
-			if p.Action != Reinstate {
+			if !alone {
 				c.missing(m+"/policy", "policy, version and clause; only a reinstatement may cite a record alone")
 			}
 			continue
@@ -189,25 +198,4 @@ func (p *Decision) checkGrounds(c *checker) {
 		c.slug(m+"/clause", g.Clause)
 		c.between(m+"/version", g.Version, 1, MaxInt)
 	}
-}
-
-// A Ratification approves, afterwards, an emergency or a retrospective
-// decision.
-type Ratification struct {
-	Common
-	Case string `json:"case"`
-	// Decision is the id of the decision that is approved.
-	Decision ID     `json:"decision"`
-	Lang     string `json:"lang"`
-	Prev     ID     `json:"prev"`
-	Reasons  string `json:"reasons"`
-}
-
-func (p *Ratification) check(c *checker) {
-	p.Common.check(c)
-	c.caseName("case", p.Case)
-	c.id("decision", p.Decision)
-	c.lang("lang", p.Lang)
-	c.id("prev", p.Prev)
-	c.text("reasons", p.Reasons)
 }

@@ -26,7 +26,7 @@ import (
 // write them anew: go test ./verify/record -run TestGolden -update
 var update = flag.Bool("update", false, "write the vectors in testdata anew")
 
-var goldenNames = []string{"ada", "bob", "dan", "eve", "safe"}
+var goldenNames = []string{"ada", "bob", "dan", "eve", "filer", "safe"}
 
 func goldenKeys(t testing.TB) map[string]crypto.Signer {
 	keys := map[string]crypto.Signer{}
@@ -73,6 +73,17 @@ func makeGolden(t testing.TB) (good, refused map[string][]byte) {
 		"decision-plain": signed(plain(t), "dan"),
 		"retrospective":  signed(retrospective(t), "eve", "dan"),
 		"ratification":   signed(ratification(t), "ada", "bob"),
+		"charter-amend":  signed(amend(t), "ada", "bob"),
+		"intake":         signed(intake(), "ada"),
+		"notice":         signed(proposed(), "dan"),
+		"notice-of":      signed(delivered(), "dan"),
+		"appeal":         signed(appeal(t), "ada", "filer"),
+		"ruling":         signed(modified(), "ada", "bob"),
+		"erratum":        signed(erratum(), "dan", "eve"),
+		"execution":      signed(execution(), "eve"),
+		"timemark":       signed(timemark(), "eve"),
+		"export":         signed(export(), "eve"),
+		"erasure":        signed(erasure(), "ada"),
 	}
 
 	one, two := string(good["decision-plain"]), string(good["decision"])
@@ -125,7 +136,7 @@ func makeGolden(t testing.TB) (good, refused map[string][]byte) {
 		"payload-unsorted":        payload(`"facts":"facts","lang":"en"`, `"lang":"en","facts":"facts"`),
 		"payload-action":          payload(`"decline"`, `"ban"`),
 		"payload-later-version":   payload(`"v":1`, `"v":2`),
-		"payload-later-type":      payload(`"type":"decision"`, `"type":"timemark"`),
+		"payload-other-type":      payload(`"type":"decision"`, `"type":"verdict"`),
 		"payload-missing":         payload(`,"reasons":"reasons"`, ``),
 		"payload-other-ledger":    payload(origin, "ledger.example.org/2026"),
 		"key-small-order":         smallOrderEnrol(t),

@@ -31,8 +31,8 @@ type Checked struct{ *unverified }
 type unverified = Unverified
 
 // Open reads a record and checks its spelling and every signature. Keys come
-// from keys, for a charter from the charter itself, and for the new key of a
-// key.enrol from its payload. The error is an *Error. b is retained.
+// from keys, and from the payload where it brings some, see NewKeyring; for a
+// charter from there alone. The error is an *Error. b is retained.
 func Open(b []byte, keys Keys) (Checked, error) {
 	u, err := Parse(b)
 	if err != nil {
@@ -97,7 +97,8 @@ func (u *Unverified) verifyOne(i int, key crypto.PublicKey) error {
 type Keyring map[string]crypto.PublicKey
 
 // NewKeyring returns the keys that a payload brings with it: all keys of a
-// charter, the new key of a key.enrol, none otherwise.
+// charter, the recovery keys of an amendment, the new key of a key.enrol, the
+// filer's key of an appeal, none otherwise.
 func NewKeyring(p Payload) Keyring {
 	ring := Keyring{}
 	switch p := p.(type) {
@@ -108,8 +109,16 @@ func NewKeyring(p Payload) Keyring {
 		for _, k := range p.Recovery.Keys {
 			ring.Add(k)
 		}
+	case *CharterAmend:
+		for _, k := range p.Recovery.Keys {
+			ring.Add(k)
+		}
 	case *KeyEnrol:
 		ring.Add(p.JWK)
+	case *Appeal:
+		if p.FilerJWK != nil {
+			ring.Add(*p.FilerJWK)
+		}
 	}
 	return ring
 }

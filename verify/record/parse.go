@@ -3,7 +3,6 @@ package record
 import (
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -159,12 +158,9 @@ func parsePayload(b []byte) (Payload, error) {
 		return nil, &Error{Code: Unsupported, Part: "payload", Member: "v", Found: fmt.Sprint(*head.V), Want: "1"}
 	case head.Type == "":
 		return nil, malformed("payload", "type", "nothing", "the type of the record")
-	case slices.Contains(reserved, head.Type):
-		return nil, &Error{Code: Unsupported, Part: "payload", Member: "type", Found: quote(string(head.Type)),
-			Want: "a type that rules version 0 has rules for; this one comes with a later version"}
 	case p == nil:
 		return nil, &Error{Code: Unsupported, Part: "payload", Member: "type", Found: quote(string(head.Type)),
-			Want: "charter, key.enrol, key.revoke, policy.publish, policy.repeal, decision or ratification"}
+			Want: "one of " + words(Types)}
 	}
 	if err := decode("payload", b, p, p.check); err != nil {
 		return nil, err
@@ -197,24 +193,4 @@ func build(j jws) (*Unverified, error) {
 		return nil, err
 	}
 	return ParseDraft(b)
-}
-
-func typeOf(p Payload) Type {
-	switch p.(type) {
-	case *Charter:
-		return TypeCharter
-	case *KeyEnrol:
-		return TypeKeyEnrol
-	case *KeyRevoke:
-		return TypeKeyRevoke
-	case *PolicyPublish:
-		return TypePolicyPublish
-	case *PolicyRepeal:
-		return TypePolicyRepeal
-	case *Decision:
-		return TypeDecision
-	case *Ratification:
-		return TypeRatification
-	}
-	return ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -44,7 +45,7 @@ func (brokenRoots) Root(int64) (tlog.Hash, error) { return tlog.Hash{}, errDisk 
 
 // brokenState fails at the nth read or write.
 type brokenState struct {
-	rules.Memory
+	*rules.Memory
 	n int
 }
 
@@ -85,13 +86,13 @@ func TestApplyErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := base.copy(t)
-		if s, err := rules.New(w.state, brokenRoots{}).Apply(w.size(), c); !errors.Is(err, errDisk) || dump(w.state) != dump(base.state) {
+		if s, err := rules.New(w.state, brokenRoots{}, verify.OpenTimemark).Apply(w.size(), c); !errors.Is(err, errDisk) || dump(w.state) != dump(base.state) {
 			t.Errorf("%s without roots: %+v, %v; want the error and no change", name, s, err)
 		}
 		for n := 0; ; n++ {
 			w := base.copy(t)
 			state := &brokenState{w.state, n}
-			s, err := rules.New(state, w).Apply(w.size(), c)
+			s, err := rules.New(state, w, verify.OpenTimemark).Apply(w.size(), c)
 			if err == nil {
 				if !s.Effective() || n < 8 {
 					t.Errorf("%s: effective %v after %d reads and writes", name, s.Effective(), n)
@@ -107,11 +108,11 @@ func TestApplyErrors(t *testing.T) {
 
 // TestReadNothing: what an empty state says.
 func TestReadNothing(t *testing.T) {
-	c, err := rules.ReadCharter(rules.Memory{})
+	c, err := rules.ReadCharter(rules.NewMemory())
 	if c != nil || err != nil {
 		t.Errorf("charter %v, %v", c, err)
 	}
-	if n, err := rules.NextSeq(rules.Memory{}, kid("dan")); n != 1 || err != nil {
+	if n, err := rules.NextSeq(rules.NewMemory(), kid("dan")); n != 1 || err != nil {
 		t.Errorf("next number %d, %v; want 1", n, err)
 	}
 	w := settled(t)
@@ -123,7 +124,7 @@ func TestReadNothing(t *testing.T) {
 
 // TestMemory: a Memory keeps its own copies, and an empty value is none.
 func TestMemory(t *testing.T) {
-	m := rules.Memory{}
+	m := rules.NewMemory()
 	b := []byte("one")
 	if err := m.Put("a", b); err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestMemory(t *testing.T) {
 	if got, err := m.Get("a"); string(got) != "one" || err != nil {
 		t.Errorf("%q, %v; want one", got, err)
 	}
-	if err := m.Put("a", nil); err != nil || len(m) != 0 {
+	if err := m.Put("a", nil); err != nil || dump(m) != "" {
 		t.Errorf("%v, %v; want nothing", m, err)
 	}
 }

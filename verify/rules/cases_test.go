@@ -344,7 +344,7 @@ var afterwardsRules = []rule{
 // TestTransitions tries every action after everything that can be in force, and
 // compares with the table.
 func TestTransitions(t *testing.T) {
-	w := settled(t)
+	w := due(t)
 	p := usePolicy(1)
 	p.Policy = "all"
 	all := clause("all", 1, "hosting", "terminate suspend restrict warn decline forward reinstate")
@@ -366,6 +366,21 @@ func TestTransitions(t *testing.T) {
 			w.passes(hour + 1)
 			return id
 		},
+	}
+	begin["open"] = func() record.ID {
+		w.cases++
+		return w.must(w.does(w.intake(fmt.Sprintf("open-%d", w.cases)), "ira"))
+	}
+	begin["expired"] = func() record.ID {
+		d := w.decision(record.Terminate, "all/1/all")
+		d.Until = d.EffectiveAt + 1
+		id := w.must(w.does(d, "dan"))
+		w.passes(1)
+		return id
+	}
+	begin["reversed"] = func() record.ID {
+		_, ruling := w.ruled(record.Reversed)
+		return ruling
 	}
 	for _, action := range []record.Action{record.Terminate, record.Suspend, record.Restrict, record.Warn, record.Decline, record.Forward} {
 		begin[string(action)] = func() record.ID { return w.must(w.does(w.decision(action, "all/1/all"), "dan")) }
@@ -512,7 +527,8 @@ func TestRatifiersOfAll(t *testing.T) {
 		want  []rules.Code
 	}{
 		{"rae rob eve", 10 * hour, nil},
-		{"rae ray", 10 * hour, nil}, // ray is ratifier and decider
+		{"rae ray rob", 10 * hour, nil},                         // ray as decider
+		{"rae ray", 10 * hour, []rules.Code{rules.QuorumShort}}, // nobody fills two places
 		{"rae rob", 10 * hour, []rules.Code{rules.QuorumShort}},
 		{"rae eve", 10 * hour, []rules.Code{rules.QuorumShort}},
 		{"rae rob eve", 10*hour + 1, []rules.Code{rules.RatificationTooLate}},

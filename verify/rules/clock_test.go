@@ -14,7 +14,7 @@ import (
 func TestTimeOf(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		state := rules.Memory{}
+		state := rules.NewMemory()
 		n := int64(1 + random.IntN(200))
 		now, last := int64(start), int64(0)
 		times := []int64{0} // of the tree of each size
@@ -72,7 +72,7 @@ func TestClock(t *testing.T) {
 		t.Error("a measure without a ground is effective")
 	}
 	is(w.now + 7) // a void record does not move it
-	if got, err := rules.Clock(rules.Memory{}); got != 0 || err != nil {
+	if got, err := rules.Clock(rules.NewMemory()); got != 0 || err != nil {
 		t.Errorf("clock of nothing is %d, %v", got, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestDamagedState(t *testing.T) {
 		"repeal":   base.sign(repeal("use", start), by("pat")...),
 	}
 	refused := 0
-	for key := range base.state {
+	for key := range base.state.All() {
 		for name, u := range records {
 			c, err := u.Verify(base)
 			if err != nil {
@@ -150,7 +150,9 @@ func TestDamagedState(t *testing.T) {
 			}
 			for _, damage := range []string{"{", `"x"`, "\x80"} {
 				w := base.copy(t)
-				w.state[key] = []byte(damage)
+				if err := w.state.Put(key, []byte(damage)); err != nil {
+					t.Fatal(err)
+				}
 				before := dump(w.state)
 				s, err := w.fold.Apply(w.size(), c)
 				if err != nil {

@@ -5,7 +5,7 @@ import "github.com/docket-ledger/docket/verify/record"
 // A Code names a reason why a record is void, or a finding. Codes are stable.
 type Code = record.Code
 
-// The codes of rules version 0. Explain has a sentence for each.
+// The codes of the rules. Explain has a sentence for each.
 const (
 	CharterMissing  Code = "charter.missing"
 	CharterNotFirst Code = "charter.not_first"
@@ -44,11 +44,26 @@ const (
 	SeenMismatch           Code = "seen.mismatch"
 	SeqRepeat              Code = "seq.repeat"
 
+	SignersConflict  Code = "signers.conflict"
+	SeverityMissing  Code = "severity.missing"
+	DurationExceeded Code = "duration.exceeded"
+	ReviewMissing    Code = "review.missing"
+	OrderIncomplete  Code = "order.incomplete"
+	NoticeMissing    Code = "notice.missing"
+	NoticeTooEarly   Code = "notice.too_early"
+	AppealTooLate    Code = "appeal.too_late"
+	RulingDependent  Code = "ruling.not_independent"
+	AboutUnknown     Code = "about.unknown"
+	TimemarkInvalid  Code = "timemark.invalid"
+
 	// Findings, which don't make a record void.
 	SeqGap       Code = "seq.gap"
 	SeqLate      Code = "seq.late"
 	KeyContested Code = "key.contested"
 	RecoveryUsed Code = "recovery.used"
+	AmendDelayed Code = "amend.delayed"
+	RulingLate   Code = "ruling.late"
+	TimeAhead    Code = "time.ahead"
 )
 
 // A Sentence explains a code to a layman.
@@ -95,6 +110,17 @@ var Sentences = []Sentence{
 	{Code: EmergencyRepeated, Whole: true, Text: "An emergency was used for this subject before, with no ordinary decision since."},
 	{Code: RatificationTooLate, Whole: true, Text: "The approval came after its time was over."},
 	{Code: RatificationDependent, Text: "Somebody who took the decision also signed its approval."},
+	{Code: SignersConflict, Text: "Two people signed who, by the rule that is named, may not sign together."},
+	{Code: SeverityMissing, Text: "The rule that is named asks for signatures by severity, and none is stated."},
+	{Code: DurationExceeded, Text: "The measure lasts longer than the rule that is named permits, or has no end where one is demanded."},
+	{Code: ReviewMissing, Text: "The rule that is named demands a date of review, and there is none in time."},
+	{Code: OrderIncomplete, Text: "The order of an authority does not carry what the rule that is named demands."},
+	{Code: NoticeMissing, Whole: true, Text: "The rule that is named demands that the subject is told before, and nothing shows it."},
+	{Code: NoticeTooEarly, Whole: true, Text: "The time that the subject was given to answer was not over."},
+	{Code: AppealTooLate, Whole: true, Text: "The complaint came after its time was over."},
+	{Code: RulingDependent, Whole: true, Text: "Somebody who signed an earlier act of the case also signed the ruling."},
+	{Code: AboutUnknown, Whole: true, Text: "The record speaks about a decision that this ledger does not hold as effective."},
+	{Code: TimemarkInvalid, Text: "The checkpoint is not one of this log, or too few of its witnesses cosigned it."},
 	{Code: TimeBeforeSeen, Whole: true, Text: "A signer claims to have signed before the state of the log that the signature names existed."},
 	{Code: TimeDecidedAhead, Text: "The decision is dated later than its signatures."},
 	{Code: TimeUnmarked, Text: "The decision was recorded afterwards without saying so."},
@@ -105,6 +131,9 @@ var Sentences = []Sentence{
 	{Code: SeqLate, Finding: true, Whole: true, Text: "A signature came later than one that was made after it."},
 	{Code: KeyContested, Finding: true, Text: "The revoked key may have been in other hands since the time named; what it signed since then needs to be confirmed."},
 	{Code: RecoveryUsed, Finding: true, Text: "The recovery keys of the charter were used."},
+	{Code: AmendDelayed, Finding: true, Text: "The amendment makes the ledger less strict, so it is in force only after the time that rule changes are public before."},
+	{Code: RulingLate, Finding: true, Whole: true, Text: "The appeal was ruled on after its time was over."},
+	{Code: TimeAhead, Finding: true, Whole: true, Text: "A signature is dated later than the witnesses saw its record in the log."},
 }
 
 var sentences = func() map[Code]Sentence {

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,28 +32,71 @@ func TestFormatTables(t *testing.T) {
 	}
 	compare(t, doc, "codes", codes.String())
 
-	names := map[string]string{"": "(new case)"}
-	var transitions strings.Builder
-	transitions.WriteString("| in force | may be decided |\n|---|---|\n")
-	for _, from := range []string{"", "decline", "forward", "warn", "reinstate", "restrict", "suspend", "terminate", "lapsed"} {
-		name := from
-		if n := names[from]; n != "" {
-			name = n
+	compare(t, doc, "transitions", transitions())
+	compare(t, doc, "grounds", grounds())
+
+	var statuses strings.Builder
+	statuses.WriteString("| status | may be acted on | in plain words |\n|---|---|---|\n")
+	for _, s := range rules.Statuses {
+		acts := "no"
+		if s.Status.Acts() {
+			acts = "yes"
 		}
-		fmt.Fprintf(&transitions, "| %s | %s |\n", name, join(rules.Transitions[from]))
+		fmt.Fprintf(&statuses, "| `%s` | %s | %s |\n", s.Status, acts, s.Text)
 	}
-	if len(rules.Transitions) != 9 {
-		t.Errorf("%d rows of transitions, this test knows 9", len(rules.Transitions))
+	compare(t, doc, "statuses", statuses.String())
+
+	var types strings.Builder
+	for _, name := range record.Types {
+		if !strings.Contains(doc, "`"+string(name)+"`") {
+			fmt.Fprintf(&types, " %s", name)
+		}
 	}
-	compare(t, doc, "transitions", transitions.String())
+	if types.Len() > 0 {
+		t.Errorf("docs/format.md says nothing about%s", types.String())
+	}
 }
 
-func join(actions []record.Action) string {
-	words := make([]string, len(actions))
-	for i, a := range actions {
-		words[i] = string(a)
+// transitions is the table of what may be decided in which state of a case.
+func transitions() string {
+	said := map[string]string{"": "(new case)", "open": "nothing yet", "reversed": "a measure that a ruling reversed",
+		"lapsed": "a measure that lapsed", "expired": "a measure that ran out"}
+	order := []string{"", "open", "decline", "forward", "warn", "reinstate", "restrict", "suspend", "terminate", "lapsed", "expired", "reversed"}
+	var b strings.Builder
+	b.WriteString("| in force |")
+	for _, a := range record.Actions {
+		fmt.Fprintf(&b, " %s |", a)
 	}
-	return strings.Join(words, ", ")
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(record.Actions)) + "\n")
+	for _, from := range order {
+		name := said[from]
+		if name == "" {
+			name = "`" + from + "`"
+		}
+		fmt.Fprintf(&b, "| %s |", name)
+		for _, a := range record.Actions {
+			mark := "–"
+			if slices.Contains(rules.Transitions[from], a) {
+				mark = "yes"
+			}
+			fmt.Fprintf(&b, " %s |", mark)
+		}
+		b.WriteString("\n")
+	}
+	if len(order) != len(rules.Transitions) {
+		return fmt.Sprintf("%d states, this test knows %d", len(rules.Transitions), len(order))
+	}
+	return b.String()
+}
+
+// grounds is the table of what each action must rest on.
+func grounds() string {
+	var b strings.Builder
+	b.WriteString("| action | a clause that permits it | no clause | a record alone |\n|---|---|---|---|\n")
+	for _, g := range rules.Grounds {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", g.Action, g.Clause, g.None, g.Alone)
+	}
+	return b.String()
 }
 
 // compare holds what stands between two marks of the document to want.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -22,7 +23,7 @@ func (w *world) excerpts() {
 		if c == (record.Checked{}) || slices.Contains(full.Codes, rules.CharterMissing) {
 			continue // never reached the rules, or nothing can support it
 		}
-		fold := rules.NewExcerpt()
+		fold := rules.NewExcerpt(verify.OpenTimemark)
 		for _, at := range w.support(int64(i)) {
 			if s, err := fold.Apply(at, w.checked[at]); err != nil || !s.Effective() {
 				w.Errorf("support %d of record %d: void %v, %v", at, i, s.Codes, err)
@@ -38,7 +39,7 @@ func (w *world) excerpts() {
 		// nor what lapsed; and an excerpt may know an older time. It says less,
 		// never more.
 		less := []rules.Code{rules.KeyRevoked, rules.EnrolPossession, rules.KeyExpired, rules.TimeUnmarked,
-			rules.HistoricNotPermitted, rules.RetrospectiveForbidden}
+			rules.HistoricNotPermitted, rules.RetrospectiveForbidden, rules.OrderIncomplete, rules.TimemarkInvalid, rules.EnrolOtherHolder}
 		if d, ok := c.Payload().(*record.Decision); ok && slices.ContainsFunc(d.Grounds, func(g record.Ground) bool { return g.Policy == "" }) {
 			less = append(less, rules.GroundUnpublished)
 		}
@@ -80,14 +81,10 @@ func (w *world) support(index int64) []int64 {
 				if slices.ContainsFunc(c.Headers(), func(h record.Header) bool { return h.KID == p.JWK.KID() }) {
 					add(int64(j))
 				}
-			case *record.PolicyPublish:
-				if d, ok := c.Payload().(*record.Decision); ok {
-					if slices.ContainsFunc(d.Grounds, func(g record.Ground) bool { return g.Record == other.ID() }) {
-						add(int64(j))
-					}
-				}
-			case *record.Decision:
-				if r, ok := c.Payload().(*record.Ratification); ok && r.Decision == other.ID() {
+			case *record.CharterAmend:
+				add(int64(j))
+			default:
+				if slices.Contains(record.Cited(c.Payload()), other.ID()) {
 					add(int64(j))
 				}
 			}

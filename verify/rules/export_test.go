@@ -1,12 +1,15 @@
 package rules
 
+import "github.com/docket-ledger/docket/verify/record"
+
 // What the tests of the clock and of the used numbers reach into.
 
 // Tick moves the clock of a state as an effective record would.
 func Tick(state State, index, now int64) error {
-	e := &exam{fold: New(state, nil), index: index, now: now, puts: map[string][]byte{}}
+	e := &exam{fold: New(state, nil, nil), index: index, now: now, puts: map[string][]byte{}}
+	e.rows = rows{get: e.getRow}
 	var err error
-	if e.clock, err = readClock(state); err != nil {
+	if e.time, err = e.clock(); err != nil {
 		return err
 	}
 	if err := e.tick(); err != nil {
@@ -22,12 +25,7 @@ func Tick(state State, index, now int64) error {
 
 // TimeOf returns the ledger time of the tree of a size.
 func TimeOf(state State, size int64) (int64, error) {
-	e := &exam{fold: New(state, nil)}
-	var err error
-	if e.clock, err = readClock(state); err != nil {
-		return 0, err
-	}
-	return e.timeOf(size)
+	return (&rows{get: state.Get}).timeOf(size)
 }
 
 // Used is a set of numbers as a row of the state.
@@ -47,3 +45,16 @@ func (u Used) Has(n int64) bool {
 
 // Ranges returns first, last, first, last …
 func (u Used) Ranges() ([]int64, error) { return parseIntervals(u) }
+
+// CaseRows returns the rows of a case and of a decision in it.
+func CaseRows(state State, decision record.ID, name string) [2][]byte {
+	var out [2][]byte
+	for i, key := range []string{rowCase + name, rowAct + shortID(decision)} {
+		b, err := state.Get(key)
+		if err != nil || len(b) == 0 {
+			panic("no row " + key)
+		}
+		out[i] = append([]byte{}, b...)
+	}
+	return out
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -57,8 +58,8 @@ func history(t *testing.T, seed uint64, steps int) *world {
 // may depend on them.
 func (w *world) skipVoid() {
 	w.Helper()
-	state := rules.Memory{}
-	fold := rules.New(state, w)
+	state := rules.NewMemory()
+	fold := rules.New(state, w, verify.OpenTimemark)
 	for i, want := range w.standings {
 		if !want.Effective() {
 			continue

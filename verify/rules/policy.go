@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -11,25 +12,51 @@ import (
 type policyRow struct {
 	Historic bool            `json:"historic,omitzero"`
 	Versions []policyVersion `json:"versions"`
-	// RepealedAt is from when on no version is in force, 0 if not repealed.
-	RepealedAt int64 `json:"repealed_at,omitzero"`
+	// Repealed is from when on no version is in force.
+	Repealed *policyChange `json:"repealed,omitzero"`
 }
 
 type policyVersion struct {
 	Version int64     `json:"version"`
 	Record  record.ID `json:"record"`
-	// Start is from when on the version is in force, in seconds since 1970.
-	Start int64 `json:"start"`
+	policyChange
 }
+
+// A policyChange takes effect at From, but not before it was public for Lead
+// hours. A historic text has no lead.
+type policyChange struct {
+	Index int64       `json:"index"` // of the record
+	From  record.Time `json:"from"`
+	Begin int64       `json:"begin,omitzero"` // see period
+	Lead  int64       `json:"lead"`
+}
+
+// change is a rule change that this record makes.
+func (e *exam) change(from record.Time) policyChange {
+	p := e.begins(e.charter.Charter.PolicyLead)
+	return policyChange{Index: p.index, From: from, Begin: p.begin, Lead: p.hours}
+}
+
+// start returns when a change takes effect; ok is false while that is not known.
+func (r *rows) start(c policyChange) (at int64, ok bool, err error) {
+	if c.Lead < 0 {
+		return c.From.Unix(), true, nil
+	}
+	end, ok, err := r.ends(period{c.Index, c.Begin, c.Lead})
+	return max(c.From.Unix(), end), ok, err
+}
+
+// historicLead marks a text from before the ledger.
+const historicLead = -1
 
 func clauseKey(policy string, version int64, clause string) string {
 	return fmt.Sprintf("%s%s/%d/%s", rowClause, policy, version, clause)
 }
 
-// start returns when a rule change that is published now takes effect: at its
-// own date, but not before the policy lead is over.
-func (e *exam) start(from record.Time) int64 {
-	return max(from.Unix(), e.now+e.charter.Charter.PolicyLead*3600)
+// clauseRow is a clause without its text, with its number in this ledger.
+type clauseRow struct {
+	record.Clause
+	Number int64 `json:"number"`
 }
 
 // historicOpen reports whether texts and decisions from before the ledger may
@@ -38,7 +65,7 @@ func (e *exam) historicOpen() bool { return e.now <= e.charter.Charter.HistoricU
 
 func (e *exam) publish(p *record.PolicyPublish) error {
 	e.demand(record.Quorum{Role: record.RolePolicy, Count: e.charter.Charter.PolicyQuorum})
-	old, err := cached[policyRow](e, rowPolicy+p.Policy)
+	old, err := cached[policyRow](&e.rows, rowPolicy+p.Policy)
 	if err != nil {
 		return err
 	}
@@ -47,33 +74,41 @@ func (e *exam) publish(p *record.PolicyPublish) error {
 	if old != nil {
 		row.Versions = slices.Clone(old.Versions)
 		next = row.Versions[len(row.Versions)-1].Version + 1
-		if old.RepealedAt != 0 {
+		if old.Repealed != nil {
 			e.void(PolicyRepealed)
 		}
 	}
 	if p.Version != next || old != nil && old.Historic != row.Historic {
 		e.void(PolicyVersion)
 	}
-	v := policyVersion{Version: p.Version, Record: e.record.ID(), Start: e.start(p.EffectiveFrom)}
+	v := policyVersion{Version: p.Version, Record: e.record.ID(), policyChange: e.change(p.EffectiveFrom)}
 	if row.Historic {
-		v.Start = p.EffectiveFrom.Unix()
-		if !e.historicOpen() || v.Start >= e.charter.Time {
+		v.Lead = historicLead
+		if !e.historicOpen() || p.EffectiveFrom.Unix() >= e.charter.Time {
 			e.void(HistoricNotPermitted)
 		}
 	}
 	row.Versions = append(row.Versions, v)
+	number, err := e.count(rowClauses)
+	if err != nil {
+		return err
+	}
 	for _, c := range p.Clauses {
 		c.Text, c.Title = "", ""
-		if err := e.putJSON(clauseKey(p.Policy, p.Version, c.Clause), &c); err != nil {
+		key := clauseKey(p.Policy, p.Version, c.Clause)
+		if err := e.putJSON(key, &clauseRow{c, number}); err != nil {
 			return err
 		}
+		e.put(citeKey(number), []byte(key))
+		number++
 	}
+	e.putInt(rowClauses, number)
 	return e.putJSON(rowPolicy+p.Policy, &row)
 }
 
 func (e *exam) repeal(p *record.PolicyRepeal) error {
 	e.demand(record.Quorum{Role: record.RolePolicy, Count: e.charter.Charter.PolicyQuorum})
-	old, err := cached[policyRow](e, rowPolicy+p.Policy)
+	old, err := cached[policyRow](&e.rows, rowPolicy+p.Policy)
 	if err != nil {
 		return err
 	}
@@ -81,37 +116,46 @@ func (e *exam) repeal(p *record.PolicyRepeal) error {
 	case old == nil:
 		e.void(PolicyUnknown)
 		return nil
-	case old.RepealedAt != 0:
+	case old.Repealed != nil:
 		e.void(PolicyRepealed)
 	}
 	row := *old
-	row.RepealedAt = e.start(p.EffectiveFrom)
+	ends := e.change(p.EffectiveFrom)
+	row.Repealed = &ends
 	return e.putJSON(rowPolicy+p.Policy, &row)
 }
 
+func citeKey(number int64) string { return rowCite + strconv.FormatInt(number, 10) }
+
 // at returns the version in force at a time, 0 if there is none.
-func (r *policyRow) at(time int64) int64 {
-	if r.RepealedAt != 0 && time >= r.RepealedAt {
-		return 0
+func (r *rows) at(p *policyRow, time int64) (int64, error) {
+	if p.Repealed != nil {
+		if start, ok, err := r.start(*p.Repealed); err != nil || ok && time >= start {
+			return 0, err
+		}
 	}
 	in := int64(0)
-	for _, v := range r.Versions {
-		if v.Start <= time {
+	for _, v := range p.Versions {
+		start, ok, err := r.start(v.policyChange)
+		if err != nil {
+			return 0, err
+		}
+		if ok && start <= time {
 			in = v.Version
 		}
 	}
-	return in
+	return in, nil
 }
 
 // clause examines one cited ground: published as the record it names, in force
 // at a time, and permitting the action on the layer. It returns the clause, or
 // nil if there is none.
-func (e *exam) clause(g record.Ground, d *record.Decision, time int64) (*record.Clause, *policyRow, error) {
-	policy, err := cached[policyRow](e, rowPolicy+g.Policy)
+func (e *exam) clause(g record.Ground, d *record.Decision, time int64) (*clauseRow, *policyRow, error) {
+	policy, err := cached[policyRow](&e.rows, rowPolicy+g.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
-	var clause *record.Clause
+	var clause *clauseRow
 	i := -1
 	if policy != nil {
 		i = slices.IndexFunc(policy.Versions, func(v policyVersion) bool {
@@ -119,32 +163,48 @@ func (e *exam) clause(g record.Ground, d *record.Decision, time int64) (*record.
 		})
 	}
 	if i >= 0 {
-		if clause, err = cached[record.Clause](e, clauseKey(g.Policy, g.Version, g.Clause)); err != nil {
+		if clause, err = cached[clauseRow](&e.rows, clauseKey(g.Policy, g.Version, g.Clause)); err != nil {
 			return nil, nil, err
 		}
 	}
+	name := fmt.Sprintf("%s version %d, clause %s", g.Policy, g.Version, g.Clause)
 	if clause == nil {
-		e.void(GroundUnpublished)
+		e.voidf(GroundUnpublished, "%s in %s", name, g.Record)
 		return nil, nil, nil
 	}
-	switch {
-	case policy.Versions[i].Start > time:
-		e.void(GroundNotYetEffective)
-	case policy.at(time) != g.Version:
-		e.void(GroundRepealed)
+	start, ok, err := e.start(policy.Versions[i].policyChange)
+	if err != nil {
+		return nil, nil, err
 	}
-	layer, action := false, false
-	for _, p := range clause.Permits {
-		if slices.Contains(p.ServiceLayers, d.ServiceLayer) {
-			layer = true
-			action = action || slices.Contains(p.Actions, d.Action)
-		}
+	in, err := e.at(policy, time)
+	if err != nil {
+		return nil, nil, err
 	}
 	switch {
+	case !ok:
+		e.voidf(GroundNotYetEffective, "%s: no timemark shows yet since when it is public", name)
+	case start > time:
+		e.voidf(GroundNotYetEffective, "%s: in force from %s", name, record.Time(start))
+	case in != g.Version:
+		e.voidf(GroundRepealed, "%s: version %d is in force", name, in)
+	}
+	switch layer, action := permits(&clause.Clause, d.ServiceLayer, d.Action); {
 	case !layer:
-		e.void(GroundWrongLayer)
+		e.voidf(GroundWrongLayer, "%s does not apply to %s", name, d.ServiceLayer)
 	case !action:
-		e.void(ActionNotPermitted)
+		e.voidf(ActionNotPermitted, "%s does not permit %s on %s", name, d.Action, d.ServiceLayer)
 	}
 	return clause, policy, nil
+}
+
+// permits reports whether a clause applies to a layer, and permits an action
+// there.
+func permits(c *record.Clause, on record.ServiceLayer, do record.Action) (layer, action bool) {
+	for _, p := range c.Permits {
+		if slices.Contains(p.ServiceLayers, on) {
+			layer = true
+			action = action || slices.Contains(p.Actions, do)
+		}
+	}
+	return layer, action
 }

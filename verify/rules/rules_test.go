@@ -18,7 +18,8 @@ type rule struct {
 }
 
 func TestRules(t *testing.T) {
-	all := slices.Concat(recordRules, charterRules, keyRules, signatureRules, policyRules, groundRules, caseRules, afterwardsRules)
+	all := slices.Concat(recordRules, charterRules, keyRules, signatureRules, policyRules, groundRules, caseRules, afterwardsRules,
+		dueRules, appealRules, aboutRules, amendRules, timeRules)
 	covered := map[rules.Code]bool{}
 	for _, r := range all {
 		covered[r.code] = true
@@ -36,9 +37,17 @@ func TestRules(t *testing.T) {
 }
 
 func (r rule) check(t *testing.T) {
+	in := func(list []rule) bool {
+		return slices.ContainsFunc(list, func(c rule) bool { return c.code == r.code && c.name == r.name })
+	}
 	begin := settled
-	if slices.ContainsFunc(charterRules, func(c rule) bool { return c.code == r.code && c.name == r.name }) {
-		begin = func(t testing.TB) *world { return newWorld(t) }
+	switch {
+	case in(charterRules):
+		begin = newWorld
+	case in(dueRules), in(appealRules), in(aboutRules), in(amendRules):
+		begin = due
+	case in(timeRules):
+		begin = witnessed
 	}
 	finding := slices.ContainsFunc(rules.Sentences, func(s rules.Sentence) bool { return s.Code == r.code && s.Finding })
 	w := begin(t)
@@ -89,7 +98,7 @@ var recordRules = []rule{
 		func(w *world) rules.Standing { return w.does(w.decision(record.Decline), "dan eve") }},
 	{record.Unsupported, "a type that comes later",
 		func(w *world) rules.Standing {
-			return w.submit([]byte(`{"payload":"eyJ0eXBlIjoiaW50YWtlIiwidiI6MX0","signatures":[{"protected":"` + protectedOf(w) + `","signature":"` +
+			return w.submit([]byte(`{"payload":"eyJ0eXBlIjoidmVyZGljdCIsInYiOjF9","signatures":[{"protected":"` + protectedOf(w) + `","signature":"` +
 				strings.Repeat("A", 86) + `"}]}`))
 		},
 		func(w *world) rules.Standing { return w.does(w.decision(record.Forward), "dan eve") }},

@@ -22,43 +22,49 @@ type State interface {
 	Put(key string, value []byte) error
 }
 
-// Memory is a State in memory. The zero value is not useful; use Memory{}.
-type Memory map[string][]byte
-
-// Get implements State.
-func (m Memory) Get(key string) ([]byte, error) { return m[key], nil }
-
-// Put implements State.
-func (m Memory) Put(key string, value []byte) error {
-	if len(value) == 0 {
-		delete(m, key)
-		return nil
-	}
-	m[key] = bytes.Clone(value)
-	return nil
+// A Lister is a State that can list its rows. Status and Duties need one.
+type Lister interface {
+	State
+	// List calls yield for every row whose key begins with prefix, in no
+	// order, until yield returns an error, which it returns. The value is
+	// not changed and not kept.
+	List(prefix string, yield func(key string, value []byte) error) error
 }
 
-// The rows of the state. Those that every record touches are binary, the rest
-// JSON.
+// The rows of the state. Those that many records touch are binary, the rest
+// JSON. An id is cut to idBytes in a key, see shortID.
 const (
 	rowCharter = "charter" // CharterInfo
+	rowAmend   = "amend"   // amendRow: an amendment that is not in force yet
 	rowClock   = "clock"   // clockRow
+	rowAhead   = "ahead"   // aheadRow: the newest iat that no timemark covers
 	rowStep    = "t/"      // + number: stepRow
 	rowKey     = "k/"      // + kid: KeyInfo
+	rowKeys    = "keys"    // how many keys there are
+	rowNumber  = "i/"      // + number of a key: kid
 	rowSeq     = "q/"      // + kid: intervals
 	rowRole    = "r/"      // + role: kids, for registrar and administration
 	rowPolicy  = "p/"      // + policy: policyRow
-	rowClause  = "l/"      // + policy/version/clause: record.Clause without its text
+	rowClause  = "l/"      // + policy/version/clause: clauseRow
+	rowClauses = "clauses" // how many clauses there are
+	rowCite    = "j/"      // + number of a clause: its rowClause key
 	rowCase    = "c/"      // + case: caseRow
-	rowPending = "n/"      // + decision id: pendingRow
+	rowAct     = "d/"      // + id: actRow of a decision or a ruling
+	rowPending = "n/"      // + id of a decision: pendingRow
+	rowAppeal  = "o/"      // + case: appealRow, an appeal that waits for its ruling
 	rowSubject = "e/"      // + subject ref: an emergency without an ordinary decision since
 )
 
 // CharterInfo is what the charter in force says, and when it was signed.
 type CharterInfo struct {
+	// Charter has the terms of the newest amendment in force.
 	Charter *record.Charter `json:"charter"`
 	// Time is the newest iat of the charter, in seconds since 1970.
 	Time int64 `json:"time"`
+	// Amendments are the indexes of the effective amendments, in order;
+	// Pending says that the last one is not in force yet.
+	Amendments []int64 `json:"amendments,omitempty"`
+	Pending    bool    `json:"pending,omitzero"`
 }
 
 // ReadCharter returns the charter that state holds, or nil if there is none.
@@ -75,9 +81,12 @@ type KeyInfo struct {
 	// charter.
 	Indexes    []int64     `json:"indexes"`
 	ValidUntil record.Time `json:"valid_until,omitzero"`
-	// Recovery marks a recovery key of the charter.
+	// Recovery marks a recovery key of the charter or of an amendment; it
+	// counts while the charter in force names it.
 	Recovery bool        `json:"recovery,omitzero"`
 	Revoked  *Revocation `json:"revoked,omitzero"`
+	// Number counts the keys of the ledger, from 0.
+	Number int64 `json:"number"`
 }
 
 // A Revocation ended a key from Index on.
@@ -103,13 +112,6 @@ func NextSeq(state State, kid string) (int64, error) {
 	return used.max() + 1, nil
 }
 
-// Clock returns the ledger time: the newest iat of the effective records so
-// far, in seconds since 1970, 0 before there is one. It is claimed, not proven.
-func Clock(state State) (int64, error) {
-	c, err := readClock(state)
-	return c.now, err
-}
-
 func readJSON[T any](state State, key string) (*T, error) {
 	raw, err := state.Get(key)
 	if err != nil || len(raw) == 0 {
@@ -120,6 +122,12 @@ func readJSON[T any](state State, key string) (*T, error) {
 		return nil, fmt.Errorf("row %q of the rules state is damaged: %w", key, err)
 	}
 	return v, nil
+}
+
+// rows reads the rows of a state.
+type rows struct {
+	get  func(key string) ([]byte, error)
+	memo memo
 }
 
 // memo keeps decoded rows as long as their bytes are the same.
@@ -134,23 +142,106 @@ type memoized struct {
 const memoSize = 4096
 
 // cached is readJSON with a memo. The value is shared: it must not be changed.
-func cached[T any](e *exam, key string) (*T, error) {
-	raw, err := e.get(key)
+func cached[T any](r *rows, key string) (*T, error) {
+	raw, err := r.get(key)
 	if err != nil || len(raw) == 0 {
 		return nil, err
 	}
-	if m, ok := e.fold.memo[key]; ok && bytes.Equal(m.raw, raw) {
+	if m, ok := r.memo[key]; ok && bytes.Equal(m.raw, raw) {
 		return m.value.(*T), nil
 	}
 	v := new(T)
 	if err := json.Unmarshal(raw, v); err != nil {
 		return nil, fmt.Errorf("row %q of the rules state is damaged: %w", key, err)
 	}
-	if len(e.fold.memo) >= memoSize {
-		clear(e.fold.memo)
+	if len(r.memo) >= memoSize {
+		clear(r.memo)
 	}
-	e.fold.memo[key] = memoized{bytes.Clone(raw), v}
+	r.memo[key] = memoized{bytes.Clone(raw), v}
 	return v, nil
+}
+
+// count reads a row that holds a number.
+func (r *rows) count(key string) (int64, error) {
+	raw, err := r.get(key)
+	if err != nil || len(raw) == 0 {
+		return 0, err
+	}
+	d := decoder{raw}
+	n := d.int()
+	return n, d.end(key)
+}
+
+// An encoder and a decoder pack small rows: integers that are not negative as
+// uvarints, and bytes of a known length.
+type encoder []byte
+
+func (e *encoder) int(n int64)    { *e = binary.AppendUvarint(*e, uint64(n)) }
+func (e *encoder) bytes(b string) { *e = append(*e, b...) }
+func (e *encoder) ints(list []int64) {
+	e.int(int64(len(list)))
+	for _, n := range list {
+		e.int(n)
+	}
+}
+
+// A decoder yields zeros from the first fault on; end reports it.
+type decoder struct{ rest []byte }
+
+func (d *decoder) int() int64 {
+	n, k := binary.Uvarint(d.rest)
+	if k <= 0 || n > record.MaxInt {
+		d.rest = damaged
+		return 0
+	}
+	d.rest = d.rest[k:]
+	return int64(n)
+}
+
+func (d *decoder) bytes(n int) string {
+	if len(d.rest) < n {
+		d.rest = damaged
+		return ""
+	}
+	s := string(d.rest[:n])
+	d.rest = d.rest[n:]
+	return s
+}
+
+func (d *decoder) ints() []int64 {
+	n := d.int()
+	if n > int64(len(d.rest)) {
+		d.rest = damaged
+		return nil
+	}
+	list := make([]int64, n)
+	for i := range list {
+		list[i] = d.int()
+	}
+	return list
+}
+
+// damaged is what is left of a row once a fault was found: it never ends well.
+var damaged = []byte{0x80}
+
+func (d *decoder) end(key string) error {
+	if len(d.rest) > 0 {
+		return fmt.Errorf("row %q of the rules state is damaged", key)
+	}
+	return nil
+}
+
+// idBytes is how much of an id the state keeps: to meet another record with the
+// same beginning takes some 2^80 trials for who makes both.
+const idBytes = 20
+
+// shortID returns the beginning of the hash that an id spells; "" for none.
+func shortID(id record.ID) string {
+	h, err := id.Hash()
+	if err != nil {
+		return ""
+	}
+	return string(h[:idBytes])
 }
 
 // intervals is a set of numbers as sorted, disjoint, not adjacent closed

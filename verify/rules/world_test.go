@@ -1,13 +1,11 @@
 package rules_test
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -31,7 +30,7 @@ const (
 // and a clock. Whatever is submitted goes into the log, void or not.
 type world struct {
 	testing.TB
-	state     rules.Memory
+	state     *rules.Memory
 	fold      *rules.Fold
 	now       int64
 	hashes    []tlog.Hash // of the tree, as tlog stores them
@@ -43,8 +42,8 @@ type world struct {
 
 // newWorld is a ledger before its charter.
 func newWorld(t testing.TB) *world {
-	w := &world{TB: t, state: rules.Memory{}, now: start}
-	w.fold = rules.New(w.state, w)
+	w := &world{TB: t, state: rules.NewMemory(), now: start}
+	w.fold = rules.New(w.state, w, verify.OpenTimemark)
 	return w
 }
 
@@ -164,7 +163,7 @@ func (w *world) sign(p record.Payload, signings ...signing) *record.Unverified {
 // state as it was, to the byte.
 func (w *world) submit(b []byte) rules.Standing {
 	w.Helper()
-	before := maps.Clone(w.state) // Put never changes a value in place
+	before := w.state.Clone()
 	index := w.size()
 	var s rules.Standing
 	c, err := record.Open(b, w)
@@ -203,17 +202,16 @@ func (w *world) log(b []byte) {
 	w.hashes = append(w.hashes, hashes...)
 }
 
-func sameState(a, b rules.Memory) bool {
-	return maps.EqualFunc(a, b, bytes.Equal)
-}
+func sameState(a, b *rules.Memory) bool { return dump(a) == dump(b) }
 
 // dump is a state as one text.
-func dump(m rules.Memory) string {
-	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		fmt.Fprintf(&b, "%s = %x\n", key, m[key])
+func dump(m *rules.Memory) string {
+	var rows []string
+	for key, value := range m.All() {
+		rows = append(rows, fmt.Sprintf("%q = %x\n", key, value))
 	}
-	return b.String()
+	slices.Sort(rows)
+	return strings.Join(rows, "")
 }
 
 // does signs as people usually do, and submits.
@@ -242,16 +240,16 @@ func roles(s string) (all []record.Role) {
 
 func charter() *record.Charter {
 	return &record.Charter{
-		AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 1, DefaultQuorum: 2,
-		Contact: "abuse@example.com", DecideTolerance: 24, DraftLife: 720, HistoricUntil: start + 100*day, Lang: "en",
-		LogKeys: []string{"vkey"}, Operator: "Example Ltd", PolicyLead: 24, SubjectKeyHash: ref("key"), Tolerance: 300,
-		Witnesses: []string{"quorum none"},
+		Terms: record.Terms{AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 1, DefaultQuorum: 2,
+			Contact: "abuse@example.com", DecideTolerance: 24, DraftLife: 720, HistoricUntil: start + 100*day, Lang: "en",
+			LogKeys: []string{"vkey"}, Operator: "Example Ltd", PolicyLead: 24, SubjectKeyHash: ref("key"), Tolerance: 300,
+			Witnesses: []string{"quorum none"}, Rules: 1,
+			Recovery: record.Recovery{Keys: []record.JWK{jwk("safe"), jwk("safe2")}, Quorum: 2}},
 		Founders: []record.Founder{
 			{Holder: "ada", JWK: jwk("ada"), Roles: roles("administration registrar")},
 			{Holder: "bob", JWK: jwk("bob"), Roles: roles("administration registrar policy")},
 			{Holder: "cleo", JWK: jwk("cleo"), Roles: roles("administration registrar")},
 		},
-		Recovery: record.Recovery{Keys: []record.JWK{jwk("safe"), jwk("safe2")}, Quorum: 2},
 	}
 }
 
@@ -327,8 +325,8 @@ func settled(t testing.TB) *world {
 // copy returns a world that goes its own way from here.
 func (base *world) copy(t testing.TB) *world {
 	w := newWorld(t)
-	w.state, w.now, w.cases = maps.Clone(base.state), base.now, base.cases
-	w.fold = rules.New(w.state, w)
+	w.state, w.now, w.cases = base.state.Clone(), base.now, base.cases
+	w.fold = rules.New(w.state, w, verify.OpenTimemark)
 	w.settled = len(base.standings)
 	w.hashes, w.checked, w.standings = slices.Clone(base.hashes), slices.Clone(base.checked), slices.Clone(base.standings)
 	return w
@@ -414,6 +412,14 @@ func (w *world) next(prev record.ID, action record.Action, grounds ...string) *r
 			d.Case, d.Subject = p.Case, p.Subject
 		case *record.Ratification:
 			return w.sameCase(d, p.Decision)
+		case *record.Intake:
+			d.Case, d.Subject = p.Case, p.Subject
+		case *record.Ruling:
+			for j, appeal := range w.standings {
+				if appeal.ID == p.Appeal {
+					return w.sameCase(d, w.checked[j].Payload().(*record.Appeal).Decision)
+				}
+			}
 		}
 	}
 	return d
@@ -452,7 +458,7 @@ func (w *world) ratify(decision, prev record.ID) *record.Ratification {
 func (w *world) replay() {
 	w.Helper()
 	again := newWorld(w.TB)
-	again.fold = rules.New(again.state, w)
+	again.fold = rules.New(again.state, w, verify.OpenTimemark)
 	for i, c := range w.checked {
 		want := w.standings[i]
 		if c == (record.Checked{}) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // Origin is the origin of the ledger of the demonstration.
@@ -39,14 +40,14 @@ const charterText = "This ledger is a demonstration on one machine. Its operator
 
 // charter founds the ledger. jwk returns the public key of a name.
 func charter(vkey string, subject keyfile.SubjectKey, start int64, jwk func(string) record.JWK) *record.Charter {
-	c := &record.Charter{
+	c := &record.Charter{Terms: record.Terms{
 		AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 2, DefaultQuorum: 2,
 		Contact: "ledger@demo.docket.example", DecideTolerance: 24, DraftLife: 30 * 24, Tolerance: 300,
 		HistoricUntil: record.Time(start + 90*day), Lang: "en", LogKeys: []string{vkey},
 		Operator: "Example Provider (does not exist)", PolicyLead: 0,
 		Recovery:       record.Recovery{Quorum: int64(len(recovery))},
-		SubjectKeyHash: subject.Hash(), Text: charterText, Witnesses: []string{"quorum none"},
-	}
+		SubjectKeyHash: subject.Hash(), Text: charterText, Witnesses: []string{"quorum none"}, Rules: rules.Version,
+	}}
 	for _, name := range founders {
 		c.Founders = append(c.Founders, record.Founder{Holder: name, JWK: jwk(name),
 			Roles: []record.Role{record.RoleAdministration, record.RoleRegistrar, record.RolePolicy}})
