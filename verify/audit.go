@@ -33,17 +33,21 @@ const (
 // A Finding is something that an audit found.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	// Code is a code of package rules, or one of audit.entry, audit.file,
-	// audit.log_key and audit.unjudged.
+	// Code is a code of package rules, or one that begins with audit.
 	Code rules.Code `json:"code"`
 	// Index is the entry it is about, -1 if it is about none.
-	Index  int64     `json:"index"`
-	ID     record.ID `json:"id,omitempty"`
-	Detail string    `json:"detail"`
+	Index int64     `json:"index"`
+	ID    record.ID `json:"id,omitempty"`
+	// Detail says what was found: which key, which numbers, which hash.
+	Detail string `json:"detail"`
+	// Fork is there if the log signed two histories.
+	Fork *ForkError `json:"-"`
 }
 
 // The codes of findings that are not about the rules.
 const (
+	AuditFork     rules.Code = "audit.fork"     // the log signed two histories
+	AuditSmaller  rules.Code = "audit.smaller"  // the log is smaller than it was
 	AuditEntry    rules.Code = "audit.entry"    // an entry is not the one in the tree
 	AuditFile     rules.Code = "audit.file"     // a tile is missing or not the one in the tree
 	AuditLogKey   rules.Code = "audit.log_key"  // the charter does not name the log key
@@ -59,8 +63,17 @@ type AuditOptions struct {
 	// Found, if set, is called for each finding, in the order of the log.
 	Found func(Finding)
 	// Progress, if set, is called now and then with how many entries are
-	// done.
-	Progress func(entries int64)
+	// done, of how many.
+	Progress func(entries, of int64)
+	// Each, if set, is called for every record that was judged, in the order
+	// of the log.
+	Each func(index int64, r record.Checked, s rules.Standing)
+	// Earlier are checkpoints of this log that the auditor holds: the tree
+	// must be what they have grown to.
+	Earlier []Signed
+	// Resume, if set, is an earlier audit of this log: what it covered is
+	// not read again.
+	Resume *Saved
 }
 
 // A Summary counts what an audit saw.
@@ -74,15 +87,49 @@ type Summary struct {
 	Unjudged int64
 	Broken   int64 // findings of that severity
 	ByType   map[record.Type]int64
+	Resumed  int64 // how many entries an earlier audit had covered
+
+	// Time is the greatest time that the log proves, in seconds since 1970;
+	// Witnessed says that witnesses of the policy vouch for it, not signers.
+	Time      int64
+	Witnessed bool
+	// Duties are what is owed at Time, Gaps the numbers of keys that are
+	// missing. Both are empty if something could not be judged.
+	Duties []Owed
+	Gaps   []rules.Gap
+
+	saved *Saved
+	state *rules.Memory
 }
+
+// Owed is a duty with the id of the record that it arose from.
+type Owed struct {
+	rules.Duty
+	ID record.ID `json:"id,omitempty"`
+}
+
+// Saved returns what the next audit can resume from, and the gate answer from;
+// nil if something is broken. at is when the audit began by the caller's clock,
+// in seconds since 1970.
+func (s *Summary) Saved(at int64) *Saved {
+	if s.saved == nil {
+		return nil
+	}
+	saved := *s.saved
+	saved.head.At = at
+	return &saved
+}
+
+// State returns the state of the rules at the end. It must not be written to.
+func (s *Summary) State() rules.Lister { return s.state }
 
 // Audit reads the whole log: every tile and bundle is hashed to the root that
 // the checkpoint signs, every record is opened, its signatures included, and
 // judged by the rules. It calls opt.Found for everything that is not as it
 // should be.
 //
-// It uses all cores; its memory grows with the number of keys, cases and
-// policies, not with the number of records. The error says why the audit could
+// It uses all cores; its memory grows with the number of keys, cases (by at most
+// 150 bytes each) and policies, not with the number of records. The error says why the audit could
 // not be made at all: no checkpoint that satisfies p, a Source that fails, an
 // end of ctx. What the log did wrong is no error: see Summary.Broken.
 func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summary, error) {
@@ -95,28 +142,33 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 		return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	a := &audit{
-		opt: opt, tree: signed.Tree(src), state: rules.NewMemory(),
+		opt: opt, policy: p, tree: signed.Tree(src), state: rules.NewMemory(),
 		keys: sharedRing{origin: signed.Checkpoint.Origin, keys: record.Keyring{}},
 		sum:  &Summary{Signed: signed, ByType: map[record.Type]int64{}},
+	}
+	if err := a.compare(ctx); err != nil {
+		return nil, err
 	}
 	a.fold = rules.New(a.state, treeRoots{ctx, a.tree}, OpenTimemark)
 	if err := a.run(ctx); err != nil {
 		return nil, err
 	}
-	return a.sum, nil
+	return a.sum, a.finish(ctx)
 }
 
 // An audit goes through a log in bundles: they are read and parsed on all
 // cores, the keys that they bring are collected in order, their signatures are
 // checked on all cores, and the rules judge them in order.
 type audit struct {
-	opt   AuditOptions
-	tree  *Tree
-	state *rules.Memory
-	fold  *rules.Fold
-	keys  sharedRing
-	sum   *Summary
-	blind bool // an entry could not be read: the rules can't go on
+	opt    AuditOptions
+	policy *Policy
+	tree   *Tree
+	state  *rules.Memory
+	fold   *rules.Fold
+	keys   sharedRing
+	sum    *Summary
+	from   int64 // the first entry that is read
+	blind  bool  // an entry could not be read: the rules can't go on
 }
 
 // treeRoots is the rules.Roots of a tree.
@@ -154,7 +206,7 @@ func (a *audit) run(ctx context.Context) error {
 	wg.Go(func() {
 		defer close(toParse)
 		defer close(toCollect)
-		for n := range bundles {
+		for n := a.from / tile.FullWidth; n < bundles; n++ {
 			p := &part{n: n, isParsed: make(chan struct{}), isOpened: make(chan struct{})}
 			if !send(ctx, toCollect, p) || !send(ctx, toParse, p) {
 				return
@@ -266,16 +318,19 @@ func (a *audit) judge(p *part) error {
 	width := int64(tile.Width(tile.Entries, p.n, a.tree.Checkpoint().Size))
 	if p.fault != nil {
 		a.faulty(p.fault, first)
-		a.sum.Unjudged += width
+		a.sum.Unjudged += width - max(0, a.from-first)
 		return nil
 	}
 	for i, b := range p.entries {
+		if first+int64(i) < a.from {
+			continue
+		}
 		if err := a.entry(first+int64(i), b, p.opened[i], p.errs[i]); err != nil {
 			return err
 		}
 	}
 	if a.opt.Progress != nil {
-		a.opt.Progress(a.sum.Entries)
+		a.opt.Progress(a.sum.Entries, a.tree.Checkpoint().Size)
 	}
 	return nil
 }
@@ -310,12 +365,12 @@ func (a *audit) entry(index int64, b []byte, r record.Checked, openErr error) er
 			return fmt.Errorf("judge record %d: %w", index, err)
 		}
 		a.sum.ByType[r.Payload().Head().Type]++
-	}
-	if index == 0 && openErr == nil {
-		a.checkLogKey(r)
+		if a.opt.Each != nil {
+			a.opt.Each(index, r, s)
+		}
 	}
 	for _, code := range s.Findings {
-		a.found(Finding{Severity: Note, Code: code, Index: index, ID: s.ID, Detail: rules.Explain(code)})
+		a.found(Finding{Severity: Note, Code: code, Index: index, ID: s.ID, Detail: s.Detail(code)})
 	}
 	if s.Effective() {
 		a.sum.Effective++
@@ -323,7 +378,7 @@ func (a *audit) entry(index int64, b []byte, r record.Checked, openErr error) er
 	}
 	a.sum.Void++
 	for _, code := range s.Codes {
-		f := Finding{Severity: Void, Code: code, Index: index, ID: s.ID, Detail: rules.Explain(code)}
+		f := Finding{Severity: Void, Code: code, Index: index, ID: s.ID, Detail: s.Detail(code)}
 		if slices.Contains(dishonest, code) {
 			f.Severity = Broken
 		}
@@ -339,14 +394,6 @@ func (a *audit) entry(index int64, b []byte, r record.Checked, openErr error) er
 // void.
 var dishonest = []rules.Code{record.Malformed, record.Unsupported, record.LedgerMismatch, record.KeyUnknown,
 	record.SignatureInvalid, rules.CharterMissing, rules.SeenMismatch}
-
-func (a *audit) checkLogKey(r record.Checked) {
-	c, ok := r.Payload().(*record.Charter)
-	if key := a.sum.Signed.LogKey.String(); ok && !slices.Contains(c.LogKeys, key) {
-		a.found(Finding{Severity: Broken, Code: AuditLogKey, Index: 0, ID: r.ID(),
-			Detail: "the charter does not name the key that signed the checkpoint, " + key})
-	}
-}
 
 func (a *audit) found(f Finding) {
 	if f.Severity == Broken {

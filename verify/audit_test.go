@@ -297,7 +297,7 @@ func TestAuditCounts(t *testing.T) {
 	l := longLog(t, 520)
 	var progress []int64
 	sum, err := verify.Audit(context.Background(), verify.DirSource(l.files), l.policy,
-		verify.AuditOptions{Progress: func(n int64) { progress = append(progress, n) }})
+		verify.AuditOptions{Progress: func(n, _ int64) { progress = append(progress, n) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,9 @@ type CitedClause struct {
 	// claimed time.
 	Published   int64
 	PublishedAt record.Time
+	// PublishedBy is since when it is public at the latest, as witnesses
+	// show, in seconds since 1970; 0 if that is not known.
+	PublishedBy int64
 	Historic    bool
 }
 

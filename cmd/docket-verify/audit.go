@@ -11,8 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 func audit(ctx context.Context, args []string, std cli.Streams) error {
@@ -20,7 +22,13 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	policy := policyFlag(flags)
 	strict := flags.Bool("strict", false, "exit 1 for void records and notes, too")
 	asJSON := flags.Bool("json", false, "print one JSON object a finding, and last one with the summary")
-	if err := flags.ParseArgs(args, 1, 1, "URL|DIR", "docket-verify audit --policy trust.policy https://ledger.example.com"); err != nil {
+	state := flags.String("state", "", "`file` to resume from if it is there, and to keep this audit in if it holds")
+	var earlier []string
+	flags.Func("checkpoint", "`file` with a checkpoint of this log from before: the log must be what that has grown to; may be repeated", func(s string) error {
+		earlier = append(earlier, s)
+		return nil
+	})
+	if err := flags.ParseArgs(args, 1, 1, "URL|DIR|ZIP", "docket-verify audit --policy trust.policy --state audit.state https://ledger.example.com"); err != nil {
 		return err
 	}
 	if err := flags.Require("policy"); err != nil {
@@ -30,15 +38,24 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	a := auditor{std: std, json: *asJSON}
+	a := auditor{std: std, json: *asJSON, start: time.Now()}
+	if a.resume, err = readState(*state); err != nil {
+		return err
+	}
+	if a.earlier, err = readFiles(earlier); err != nil {
+		return err
+	}
 	sum, err := a.run(ctx, src, *policy)
 	if err != nil {
+		return err
+	}
+	if err := keepState(*state, sum.Saved(a.start.Unix())); err != nil {
 		return err
 	}
 	if err := a.summary(sum); err != nil {
 		return err
 	}
-	if sum.Broken > 0 || *strict && a.found > 0 {
+	if sum.Broken > 0 || *strict && (a.found > 0 || sum.Void > 0) {
 		return cli.DoesNotHold()
 	}
 	return nil
@@ -48,15 +65,25 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 type auditor struct {
 	std   cli.Streams
 	json  bool
+	start time.Time
+	quiet bool // tells only what is broken
 	found int
 	err   error // of writing
+
+	resume  *verify.Saved
+	earlier [][]byte // checkpoints, as signed
+	each    func(index int64, r record.Checked, s rules.Standing)
 }
 
 // run audits under the first policy that knows the log.
 func (a *auditor) run(ctx context.Context, src verify.Source, policy policies) (*verify.Summary, error) {
 	var first error
 	for _, p := range policy {
-		sum, err := verify.Audit(ctx, src, p, verify.AuditOptions{Found: a.finding, Progress: a.progress()})
+		held, err := openAll(p, a.earlier)
+		if err != nil {
+			return nil, err
+		}
+		sum, err := verify.Audit(ctx, src, p, verify.AuditOptions{Found: a.finding, Progress: a.progress(), Earlier: held, Resume: a.resume, Each: a.each})
 		switch {
 		case err == nil:
 			return sum, a.err
@@ -66,6 +93,8 @@ func (a *auditor) run(ctx context.Context, src verify.Source, policy policies) (
 			}
 		case errors.Is(err, verify.ErrCheckpoint):
 			return nil, err
+		case errors.Is(err, verify.ErrSaved):
+			return nil, fmt.Errorf("%w; give another --state, or remove that file", err)
 		default:
 			return nil, cli.Unknown(err)
 		}
@@ -74,24 +103,36 @@ func (a *auditor) run(ctx context.Context, src verify.Source, policy policies) (
 }
 
 // progress tells on a terminal how far the audit is, every second.
-func (a *auditor) progress() func(int64) {
+func (a *auditor) progress() func(entries, of int64) {
 	if a.json || !a.std.Terminal() {
 		return nil
 	}
-	start, last := time.Now(), time.Now()
-	return func(entries int64) {
+	var first int64
+	last := time.Now()
+	return func(entries, of int64) {
+		if first == 0 {
+			first = entries
+		}
 		if time.Since(last) < time.Second {
 			return
 		}
 		last = time.Now()
-		fmt.Fprintf(a.std.Err, "\rdocket-verify: %d entries, %.0f a second ", entries, float64(entries)/time.Since(start).Seconds())
+		rate := float64(entries-first) / time.Since(a.start).Seconds()
+		left := "?"
+		if rate > 0 {
+			left = time.Duration(float64(of-entries) / rate * float64(time.Second)).Round(time.Second).String()
+		}
+		fmt.Fprintf(a.std.Err, "\rdocket-verify: %d of %d entries, %.0f a second, %s left \033[K", entries, of, rate, left)
 	}
 }
 
 func (a *auditor) finding(f verify.Finding) {
 	a.found++
+	if a.quiet && f.Severity != verify.Broken {
+		return
+	}
 	if a.json {
-		a.print(f)
+		a.print(findingJSON{f, evidenceOf(f.Fork)})
 		return
 	}
 	where := "log"
@@ -113,6 +154,31 @@ func (a *auditor) print(v any) {
 	}
 }
 
+// findingJSON is a line of --json.
+type findingJSON struct {
+	verify.Finding
+	Evidence *evidence `json:"evidence,omitempty"`
+}
+
+// evidence proves that a log signed two histories.
+type evidence struct {
+	Old   string   `json:"old"` // checkpoints, as signed
+	New   string   `json:"new"`
+	Root  string   `json:"root"` // that the tree of new had at the size of old
+	Proof []string `json:"proof"`
+}
+
+func evidenceOf(fork *verify.ForkError) *evidence {
+	if fork == nil {
+		return nil
+	}
+	e := &evidence{Old: string(fork.OldNote), New: string(fork.NewNote), Root: fork.Root.String(), Proof: []string{}}
+	for _, h := range fork.Proof {
+		e.Proof = append(e.Proof, h.String())
+	}
+	return e
+}
+
 // summaryJSON is the last line of --json.
 type summaryJSON struct {
 	Summary   bool                  `json:"summary"`
@@ -125,13 +191,19 @@ type summaryJSON struct {
 	Unjudged  int64                 `json:"unjudged"`
 	Broken    int64                 `json:"broken"`
 	Findings  int                   `json:"findings"`
+	Resumed   int64                 `json:"resumed"`
 	ByType    map[record.Type]int64 `json:"by_type"`
+	Time      record.Time           `json:"time,omitzero"`
+	Witnessed bool                  `json:"witnessed"`
+	Duties    []verify.Owed         `json:"duties"`
+	Gaps      []rules.Gap           `json:"gaps"`
 }
 
 func (a *auditor) summary(s *verify.Summary) error {
 	cp := s.Signed.Checkpoint
 	if a.json {
-		a.print(summaryJSON{true, s.Broken == 0, cp.Origin, cp.Size, cp.Root.String(), s.Effective, s.Void, s.Unjudged, s.Broken, a.found, s.ByType})
+		a.print(summaryJSON{true, s.Broken == 0, cp.Origin, cp.Size, cp.Root.String(), s.Effective, s.Void, s.Unjudged, s.Broken, a.found, s.Resumed,
+			s.ByType, record.Time(s.Time), s.Witnessed, s.Duties, s.Gaps})
 		return a.err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.std.Out, format+"\n", args...) }
@@ -145,13 +217,45 @@ func (a *auditor) summary(s *verify.Summary) error {
 	}
 	say("HOLDS  %s, %d records", cp.Origin, cp.Size)
 	say("  tree        every tile and entry was hashed to the root that the log signed, %v", cp.Root)
+	if s.Resumed > 0 {
+		say("  resumed     entries 0 to %d were checked by the audit in --state, and this tree extends that one", s.Resumed-1)
+	}
 	say("  witnesses   %s", witnesses(s.Signed))
 	say("  records     %d effective, %d void; %s", s.Effective, s.Void, types(s.ByType))
+	say("  time        %s, %s", record.Time(s.Time), timeSource(s.Witnessed))
+	a.duties(s)
+	for _, g := range s.Gaps {
+		say("  missing     numbers %d to %d of key %s: something that it signed may have been kept from the log", g.First, g.Last, g.KID)
+	}
 	say("  proven      every signature; that the records stand in this order, unchanged under this checkpoint; and, by the")
-	say("              published rules alone, which of them count")
-	say("  not proven  the times, which signers claim; that the log shows everyone the same: compare checkpoints with others;")
+	say("              published rules alone, which of them count and what is owed")
+	say("  not proven  %s that the log shows everyone the same: compare checkpoints with others;", unprovenTime(s.Witnessed))
 	say("              that the facts are true, that two names are two people, that everything was recorded")
 	return nil
+}
+
+func timeSource(witnessed bool) string {
+	if witnessed {
+		return "shown by witnesses of the trust policy"
+	}
+	return "as signers claim"
+}
+
+func unprovenTime(witnessed bool) string {
+	if witnessed {
+		return ""
+	}
+	return "the times, which signers claim;"
+}
+
+// duties lists what is owed, what is overdue before the rest.
+func (a *auditor) duties(s *verify.Summary) {
+	if len(s.Duties) == 0 {
+		fmt.Fprintln(a.std.Out, "  owed        nothing")
+	}
+	for _, d := range s.Duties {
+		fmt.Fprintf(a.std.Out, "  owed        %s\n", cli.Plain(telling.Duty(d.Duty)))
+	}
 }
 
 func count(n int64, one, more string) string {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,8 @@ var program = cli.Program{
 	Commands: []cli.Command{
 		{Name: "receipt", Short: "checks receipts, and says what they prove and what not", Run: receipt},
 		{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
+		{Name: "case", Short: "audits a log and tells one case of it, in order", Run: tellCase},
+		{Name: "gate", Short: "lets an enforcement system act only on a decision that permits it", Run: gate},
 		cli.Version("docket-verify"),
 	},
 }
@@ -67,7 +70,11 @@ func openSource(where string) (verify.Source, error) {
 	case err != nil:
 		return nil, cli.Unknown(err)
 	case !info.IsDir():
-		return nil, cli.Usage(fmt.Errorf("%s is a file: an audit reads a URL or the folder of a mirror; for a receipt use docket-verify receipt", where))
+		zipped, err := zip.OpenReader(where)
+		if err != nil {
+			return nil, cli.Usage(fmt.Errorf("%s is no zip: an audit reads a URL, the folder of a mirror or a zip of one; for a receipt use docket-verify receipt", where))
+		}
+		return verify.DirSource(zipped), nil // closed with the process
 	}
 	return verify.DirSource(os.DirFS(where)), nil
 }

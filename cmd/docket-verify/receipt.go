@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -222,7 +223,7 @@ func words(path string, p *verify.Proven, err error) string {
 	line("log", "entry %d of %s, in the tree of %d records that the log signed", p.Index, cp.Origin, cp.Size)
 	line("", "%s", witnesses(p.Signed))
 	line("id", "%s", p.ID)
-	line("says", "%s", summary(p.Record.Payload()))
+	line("says", "%s", telling.Summary(p.Record.Payload()))
 	if !p.Full {
 		line("signed", "not shown in this file: a bare receipt proves only that the log holds this text")
 	}
@@ -282,32 +283,4 @@ func clause(c verify.CitedClause, headers []record.Header) string {
 		text += "; a text from before the ledger"
 	}
 	return text
-}
-
-// summary says in one line what a record states.
-func summary(p record.Payload) string {
-	switch p := p.(type) {
-	case *record.Charter:
-		return fmt.Sprintf("charter of %s, operated by %s", p.Ledger, p.Operator)
-	case *record.KeyEnrol:
-		return fmt.Sprintf("a key of %s is enrolled", p.Holder)
-	case *record.KeyRevoke:
-		return fmt.Sprintf("the key %s is revoked: %s", p.KID, p.Reason)
-	case *record.PolicyPublish:
-		return fmt.Sprintf("policy %s, version %d, %q", p.Policy, p.Version, p.Title)
-	case *record.PolicyRepeal:
-		return fmt.Sprintf("policy %s is repealed", p.Policy)
-	case *record.Decision:
-		text := fmt.Sprintf("decision to %s, on %s, in case %s, dated %s", p.Action, p.ServiceLayer, p.Case, p.DecidedAt)
-		if p.Retrospective != nil {
-			text += "; recorded afterwards, so it is never shown as proven"
-		}
-		if p.Emergency != nil {
-			text += "; an emergency, which others must ratify"
-		}
-		return text
-	case *record.Ratification:
-		return fmt.Sprintf("ratification of %s in case %s", p.Decision, p.Case)
-	}
-	return "a record"
 }

@@ -59,12 +59,11 @@ type Detail struct {
 // Effective reports whether the record counts.
 func (s Standing) Effective() bool { return len(s.Codes) == 0 }
 
-// Detail returns the evidence for a code, or its sentence if there is no more to
-// say.
+// Detail returns the sentence for a code, with the evidence where there is some.
 func (s Standing) Detail(code Code) string {
 	for _, d := range s.Details {
 		if d.Code == code {
-			return d.Text
+			return Explain(code) + " (" + d.Text + ")"
 		}
 	}
 	return Explain(code)

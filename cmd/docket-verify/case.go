@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/telling"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+)
+
+// tellCase audits a whole log and tells one case of it.
+func tellCase(ctx context.Context, args []string, std cli.Streams) error {
+	flags := cli.Flags("docket-verify case")
+	policy := policyFlag(flags)
+	if err := flags.ParseArgs(args, 2, 2, "URL|DIR|ZIP CASE", "docket-verify case --policy trust.policy https://ledger.example.com example-1"); err != nil {
+		return err
+	}
+	if err := flags.Require("policy"); err != nil {
+		return err
+	}
+	src, err := openSource(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	k := &caseKeeper{name: flags.Arg(1), policies: map[record.ID]published{}, about: map[record.ID]bool{}}
+	a := auditor{std: cli.Streams{In: std.In, Out: std.Err, Err: std.Err}, start: time.Now(), each: k.keep, quiet: true}
+	sum, err := a.run(ctx, src, *policy)
+	if err != nil {
+		return err
+	}
+	if sum.Broken > 0 || sum.State() == nil {
+		return errors.New("the log does not hold, see above: nothing is told of a case in it")
+	}
+	if len(k.kept) == 0 {
+		return fmt.Errorf("there is no case %q in this log of %d entries", k.name, sum.Entries)
+	}
+	story, err := k.story(sum)
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	return story.Tell(std.Out, cli.Plain)
+}
+
+// A caseKeeper keeps what belongs to one case while a log is audited.
+type caseKeeper struct {
+	name     string
+	kept     []kept
+	policies map[record.ID]published
+	about    map[record.ID]bool // the records of the case
+}
+
+type kept struct {
+	index    int64
+	record   record.Checked
+	standing rules.Standing
+}
+
+// published is a policy that was published, with its place.
+type published struct {
+	index  int64
+	policy *record.PolicyPublish
+	at     record.Time // its newest iat
+}
+
+func (k *caseKeeper) keep(index int64, r record.Checked, s rules.Standing) {
+	switch p := r.Payload().(type) {
+	case *record.PolicyPublish:
+		if s.Effective() {
+			k.policies[r.ID()] = published{index, p, newest(r)}
+		}
+		return
+	case record.Act:
+		if name, _ := p.Place(); name != k.name {
+			return
+		}
+	default:
+		if !slices.ContainsFunc(record.Cited(p), func(id record.ID) bool { return k.about[id] }) {
+			return
+		}
+	}
+	k.about[r.ID()] = true
+	k.kept = append(k.kept, kept{index, r, s})
+}
+
+func newest(r record.Checked) record.Time {
+	at := int64(0)
+	for _, h := range r.Headers() {
+		at = max(at, h.IAT)
+	}
+	return record.Time(at)
+}
+
+func (k *caseKeeper) story(sum *verify.Summary) (*telling.Case, error) {
+	story := &telling.Case{Name: k.name, Origin: sum.Signed.Checkpoint.Origin, Whole: true, Size: sum.Signed.Checkpoint.Size,
+		Time: record.Time(sum.Time), Witnessed: sum.Witnessed}
+	for _, r := range k.kept {
+		e, err := k.entry(r, sum)
+		if err != nil {
+			return nil, err
+		}
+		story.Entries = append(story.Entries, e)
+	}
+	for _, d := range sum.Duties {
+		if d.Case == k.name {
+			story.Duties = append(story.Duties, d.Duty)
+		}
+	}
+	return story, nil
+}
+
+func (k *caseKeeper) entry(r kept, sum *verify.Summary) (telling.Entry, error) {
+	e := telling.Entry{Index: r.index, ID: r.record.ID(), Payload: r.record.Payload(), Standing: r.standing}
+	seen := r.record.Headers()[0].Seen.Size
+	for _, h := range r.record.Headers() {
+		seen = min(seen, h.Seen.Size)
+		s := verify.Signer{Header: h, Holder: "somebody without an enrolled key"}
+		key, err := rules.ReadKey(sum.State(), h.KID)
+		if err != nil {
+			return e, err
+		}
+		if key != nil {
+			s.Holder, s.Roles, s.Recovery = key.Holder, key.Roles, key.Recovery
+			if n, _ := slices.BinarySearch(key.Indexes, r.index); n > 0 {
+				s.Enrolled = key.Indexes[n-1]
+			}
+		}
+		e.Signers = append(e.Signers, s)
+	}
+	var err error
+	if e.Interval, err = rules.ReadInterval(sum.State(), seen, r.index); err != nil {
+		return e, err
+	}
+	d, ok := r.record.Payload().(*record.Decision)
+	if !ok {
+		return e, nil
+	}
+	for _, g := range d.Grounds {
+		if err := k.cite(&e, g, sum); err != nil {
+			return e, err
+		}
+	}
+	if !r.standing.Effective() {
+		return e, nil
+	}
+	e.Status, err = rules.ReadStatus(sum.State(), k.name, e.ID, sum.Time)
+	return e, err
+}
+
+// cite adds a clause as it was published.
+func (k *caseKeeper) cite(e *telling.Entry, g record.Ground, sum *verify.Summary) error {
+	p, ok := k.policies[g.Record]
+	if !ok {
+		return nil
+	}
+	for _, c := range p.policy.Clauses {
+		if c.Clause != g.Clause {
+			continue
+		}
+		public, err := rules.ReadInterval(sum.State(), 0, p.index)
+		if err != nil {
+			return err
+		}
+		e.Clauses = append(e.Clauses, verify.CitedClause{Ground: g, Title: p.policy.Title, Clause: c, Published: p.index,
+			PublishedAt: p.at, PublishedBy: public.NotAfter, Historic: p.policy.Historic != nil})
+	}
+	return nil
+}
