@@ -34,6 +34,7 @@ type world struct {
 	fold      *rules.Fold
 	now       int64
 	hashes    []tlog.Hash // of the tree, as tlog stores them
+	bytes     [][]byte
 	checked   []record.Checked
 	standings []rules.Standing
 	cases     int
@@ -182,6 +183,7 @@ func (w *world) submit(b []byte) rules.Standing {
 		w.Errorf("the void record %d (%v) changed the state", index, s.Codes)
 	}
 	w.log(b)
+	w.bytes = append(w.bytes, b)
 	w.checked = append(w.checked, c)
 	w.standings = append(w.standings, s)
 	return s
@@ -329,6 +331,7 @@ func (base *world) copy(t testing.TB) *world {
 	w.fold = rules.New(w.state, w, verify.OpenTimemark)
 	w.settled = len(base.standings)
 	w.hashes, w.checked, w.standings = slices.Clone(base.hashes), slices.Clone(base.checked), slices.Clone(base.standings)
+	w.bytes = slices.Clone(base.bytes)
 	return w
 }
 
