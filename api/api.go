@@ -28,7 +28,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/api/proof"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -41,6 +43,10 @@ type Ledger interface {
 	Receipt(ctx context.Context, id record.ID) ([]byte, error)
 	Key(ctx context.Context, kid string) (ledger.Key, error)
 	Info(ctx context.Context) (ledger.Info, error)
+	Terms(ctx context.Context) (record.Terms, error)
+	InForce(ctx context.Context, kid string) error
+	Examine(ctx context.Context, record []byte) (record.Checked, error)
+	Stated(ctx context.Context, payload []byte) (record.ID, error)
 	Ready() error
 	verify.Source
 }
@@ -53,6 +59,14 @@ type Options struct {
 	// Registry is served at /metrics, and New registers the metrics of the
 	// API in it. nil means one of its own.
 	Registry *prometheus.Registry
+	// Drafts keeps what waits for co-signers. nil means that there are no
+	// drafts here.
+	Drafts *drafts.Store
+	// PublicURL is the URL under which the ledger is reached, for proofs of
+	// keys (RFC 9449). Empty means that of each request.
+	PublicURL string
+	// Now is the clock for proofs; nil means time.Now.
+	Now func() time.Time
 }
 
 // Limits of a connection. What a request may hold up is bounded by them and by
@@ -83,9 +97,13 @@ func Server(handler http.Handler, logger *slog.Logger) *http.Server {
 }
 
 type server struct {
-	ledger   Ledger
-	log      *slog.Logger
-	requests *prometheus.HistogramVec
+	ledger    Ledger
+	log       *slog.Logger
+	requests  *prometheus.HistogramVec
+	drafts    *drafts.Store
+	proofs    proof.Checker
+	publicURL string
+	now       func() time.Time
 }
 
 // A handler answers a request, or returns why not before it has written

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +19,7 @@ import (
 	"github.com/docket-ledger/docket/api"
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -27,6 +30,7 @@ type site struct {
 	*ledgertest.World
 	url    string
 	client *client.Client
+	drafts *drafts.Store
 	log    *logBuffer
 }
 
@@ -51,8 +55,13 @@ func (l *logBuffer) String() string {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{World: ledgertest.New(t, nil)}
-	s.url, s.log = serve(t, s.Ledger)
 	var err error
+	s.drafts, err = drafts.Open(drafts.Config{Dir: filepath.Join(s.Dir, "drafts"), Now: s.Now,
+		Life: func() time.Duration { return 720 * time.Hour }, PerKey: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url, s.log = serveWith(t, s.Ledger, api.Options{Drafts: s.drafts, Now: s.Now})
 	if s.client, err = client.New(s.url); err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +70,17 @@ func newSite(t *testing.T) *site {
 
 func serve(t *testing.T, l api.Ledger) (string, *logBuffer) {
 	t.Helper()
+	return serveWith(t, l, api.Options{})
+}
+
+// serveWith serves with a log and a registry of its own.
+func serveWith(t *testing.T, l api.Ledger, opt api.Options) (string, *logBuffer) {
+	t.Helper()
 	log := &logBuffer{}
-	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opt.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opt.Registry = prometheus.NewRegistry()
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = api.Server(api.New(l, api.Options{Logger: logger, Registry: prometheus.NewRegistry()}), logger)
+	server.Config = api.Server(api.New(l, opt), opt.Logger)
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL, log

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/api/proof"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -24,6 +26,10 @@ var (
 	errMediaType   = errors.New("a record is sent as Content-Type: application/jose+json, without Content-Encoding")
 	errBody        = errors.New("the body ended early, came too slowly or was not encoded as it said; nothing was recorded")
 	errDisclosures = errors.New("this ledger does not keep disclosures: send the record alone, with nothing sealed")
+	errQuery       = errors.New("the query of the request is not one that this path understands")
+	errNotSigner   = errors.New("the key of the proof has not signed this record")
+	errNotYours    = errors.New("a draft is deleted by one who signed or posted it")
+	errLogged      = errors.New("this is in the log already")
 	errTooLarge    = fmt.Errorf("a record has at most %d bytes", record.MaxSize)
 )
 
@@ -35,6 +41,26 @@ func problemFor(err error) *problem.Problem {
 	switch {
 	case errors.As(err, &refused):
 		return refusal(refused)
+	case errors.Is(err, proof.ErrMissing):
+		return problem.New(http.StatusUnauthorized, problem.ProofMissing, err.Error())
+	case errors.Is(err, proof.ErrInvalid):
+		return problem.New(http.StatusUnauthorized, problem.ProofInvalid, err.Error())
+	case errors.Is(err, proof.ErrReplayed):
+		return problem.New(http.StatusUnauthorized, problem.ProofReplayed, err.Error())
+	case errors.Is(err, ledger.ErrKeyNotInForce):
+		return problem.New(http.StatusUnauthorized, problem.ProofKey, "the key of the proof is "+err.Error())
+	case errors.Is(err, errNotSigner), errors.Is(err, errNotYours), errors.Is(err, ledger.ErrVoidSigner):
+		return problem.New(http.StatusForbidden, problem.Forbidden, err.Error())
+	case errors.Is(err, errLogged):
+		return problem.New(http.StatusConflict, problem.DraftLogged, err.Error())
+	case errors.Is(err, errQuery):
+		return problem.New(http.StatusBadRequest, problem.BadQuery, err.Error())
+	case errors.Is(err, drafts.ErrFull):
+		return problem.New(http.StatusTooManyRequests, problem.DraftLimit, err.Error())
+	case errors.Is(err, ledger.ErrVoidLimit):
+		return later(problem.VoidLimit, err, time.Hour)
+	case errors.Is(err, proof.ErrFull):
+		return later(problem.RateLimit, err, time.Minute)
 	case errors.Is(err, errNoPath):
 		return problem.New(http.StatusNotFound, problem.NotFound, err.Error())
 	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, &path): // a file of ours that is missing is no 404
@@ -91,12 +117,21 @@ func unavailable(code string, err error, retry time.Duration) *problem.Problem {
 	return p
 }
 
+func later(code string, err error, retry time.Duration) *problem.Problem {
+	p := problem.New(http.StatusTooManyRequests, code, err.Error())
+	p.RetryAfter = retry
+	return p
+}
+
 func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) {
 	h := w.Header()
 	h.Del("ETag")
 	h.Set("Cache-Control", "no-store")
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(p.RetryAfter/time.Second)))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `DPoP algs="EdDSA ES256", error="invalid_dpop_proof"`)
 	}
 	if p.Status == http.StatusRequestEntityTooLarge || p.Code == problem.Incomplete {
 		h.Set("Connection", "close") // the rest of the body is not waited for

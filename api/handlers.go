@@ -2,9 +2,12 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,12 +34,21 @@ const (
 
 // submit takes a record and answers with its bare receipt.
 func (s *server) submit(w *response, r *http.Request) error {
+	void, err := logVoid(r)
+	if err != nil {
+		return err
+	}
 	b, err := readRecord(w, r)
 	if err != nil {
 		return err
 	}
 	w.about = string(record.IDOf(b))
-	out, err := s.ledger.Submit(r.Context(), b, ledger.Options{})
+	if void {
+		if err := s.mayLogVoid(r, b); err != nil {
+			return err
+		}
+	}
+	out, err := s.ledger.Submit(r.Context(), b, ledger.Options{LogVoid: void})
 	if err != nil {
 		return err
 	}
@@ -53,6 +65,34 @@ func (s *server) submit(w *response, r *http.Request) error {
 		return reply(w, status, typeText, out.Receipt)
 	}
 	return replyJSON(w, status, client.Submitted{Standing: standing(out.Standing), Known: out.Known, Receipt: string(out.Receipt)})
+}
+
+// logVoid reports whether a submission is to be logged as void if the rules
+// refuse it: that needs a proof.
+func logVoid(r *http.Request) (bool, error) {
+	switch void := r.URL.Query()["void"]; {
+	case len(void) == 0:
+		return false, nil
+	case len(void) > 1 || void[0] != "log":
+		return false, fmt.Errorf("%w: void is %.40q, want log", errQuery, strings.Join(void, ","))
+	}
+	return true, hasProof(r)
+}
+
+// mayLogVoid checks that a request was made by one who signed the record in it.
+func (s *server) mayLogVoid(r *http.Request, b []byte) error {
+	kid, err := s.prove(r, b)
+	if err != nil {
+		return err
+	}
+	u, err := record.Parse(b)
+	if err != nil {
+		return nil // Submit says what is wrong with it
+	}
+	if !slices.ContainsFunc(u.Headers(), func(h record.Header) bool { return h.KID == kid }) {
+		return errNotSigner
+	}
+	return nil
 }
 
 // readRecord reads the body of a submission.
@@ -106,7 +146,7 @@ func (s *server) record(w *response, r *http.Request) error {
 			return fmt.Errorf("record %s of the log: %w", id, err)
 		}
 		w.Header().Set("Cache-Control", brief)
-		return replyJSON(w, http.StatusOK, client.Record{Standing: standing(e.Standing), Record: e.Record, Payload: u.PayloadBytes()})
+		return replyTagged(w, r, client.Record{Standing: standing(e.Standing), Record: e.Record, Payload: u.PayloadBytes()})
 	}
 	return replyImmutable(w, r, typeJOSE, `"`+string(id)+`"`, e.Record)
 }
@@ -114,13 +154,21 @@ func (s *server) record(w *response, r *http.Request) error {
 // receipt answers with the full receipt of a record, in the newest checkpoint.
 func (s *server) receipt(w *response, r *http.Request) error {
 	id := record.ID(variable(r, "id"))
+	e, err := s.ledger.Record(r.Context(), id)
+	if err != nil {
+		return err
+	}
 	b, err := s.ledger.Receipt(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	w.about = string(id)
+	standingHeaders(w.Header(), e.Standing)
 	w.Header().Set("Cache-Control", fresh)
-	return reply(w, http.StatusOK, typeText, b)
+	if prefersJSON(w, r, "text/plain") {
+		return replyTagged(w, r, client.Receipt{Standing: standing(e.Standing), Receipt: string(b)})
+	}
+	return replyConditional(w, r, typeText, tag(b), b)
 }
 
 // info answers what the ledger says of itself.
@@ -130,7 +178,7 @@ func (s *server) info(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", fresh)
-	return replyJSON(w, http.StatusOK, client.Info{
+	return replyTagged(w, r, client.Info{
 		Origin: i.Origin, VKey: i.VKey, Size: i.Size, Root: i.Root, Checkpoint: string(i.Checkpoint),
 		Rules: i.Rules, Time: i.Time, MaxRecord: record.MaxSize,
 	})
@@ -151,7 +199,7 @@ func (s *server) key(w *response, r *http.Request) error {
 		answer.Revoked = &client.Revocation{Index: k.Revoked.Index, Reason: k.Revoked.Reason, Since: k.Revoked.Since}
 	}
 	w.Header().Set("Cache-Control", fresh)
-	return replyJSON(w, http.StatusOK, answer)
+	return replyTagged(w, r, answer)
 }
 
 // checkpoint answers with the newest signed head.
@@ -161,7 +209,7 @@ func (s *server) checkpoint(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", brief)
-	return reply(w, http.StatusOK, typeText, b)
+	return replyConditional(w, r, typeText, tag(b), b)
 }
 
 // tile answers with a tile or an entry bundle. What a path means is for the
@@ -242,10 +290,44 @@ func replyJSON(w http.ResponseWriter, status int, v any) error {
 // replyImmutable writes what never changes under its path.
 func replyImmutable(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) error {
 	w.Header().Set("Cache-Control", immutable)
+	return replyConditional(w, r, contentType, etag, body)
+}
+
+// replyTagged writes JSON with a tag of its content.
+func replyTagged(w http.ResponseWriter, r *http.Request, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	b = append(b, '\n')
+	return replyConditional(w, r, typeJSON, tag(b), b)
+}
+
+// tag returns the entity tag of a content.
+func tag(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// replyConditional writes a content, unless the client has it.
+func replyConditional(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) error {
 	w.Header().Set("ETag", etag)
-	if r.Header.Get("If-None-Match") == etag {
+	if has(r.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	return reply(w, http.StatusOK, contentType, body)
+}
+
+// has reports whether a tag is in the fields of If-None-Match, compared as weak
+// (RFC 9110, Section 13.1.2). No tag of ours has a comma in it.
+func has(fields []string, etag string) bool {
+	for _, field := range fields {
+		for one := range strings.SplitSeq(field, ",") {
+			if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == strings.TrimPrefix(etag, "W/") {
+				return true
+			}
+		}
+	}
+	return false
 }

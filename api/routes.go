@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,10 +16,14 @@ import (
 
 // New returns the handler of a ledger. A Registry of opt serves one handler only.
 func New(l Ledger, opt Options) http.Handler {
-	s := &server{ledger: l, log: opt.Logger}
+	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.proofs.Key = func(kid string) error { return l.InForce(context.Background(), kid) }
 	registry := opt.Registry
 	if registry == nil {
 		registry = prometheus.NewRegistry()
@@ -34,6 +41,10 @@ func New(l Ledger, opt Options) http.Handler {
 	r.Path("/v1/records").Handler(s.endpoint("submit", post(s.submit)))
 	r.Path("/v1/records/{id}").Handler(s.endpoint("record", get(s.record)))
 	r.Path("/v1/records/{id}/receipt").Handler(s.endpoint("receipt", get(s.receipt)))
+	if s.drafts != nil {
+		r.Path("/v1/drafts").Handler(s.endpoint("drafts", methods{"GET": s.listDrafts, "POST": s.postDraft}.handle))
+		r.Path("/v1/drafts/{id}").Handler(s.endpoint("draft", methods{"GET": s.getDraft, "DELETE": s.deleteDraft}.handle))
+	}
 	r.Path("/v1/log").Handler(s.endpoint("log", get(s.info)))
 	r.Path("/v1/keys/{kid}").Handler(s.endpoint("key", get(s.key)))
 	r.Path("/checkpoint").Handler(s.endpoint("checkpoint", get(s.checkpoint)))
@@ -55,6 +66,8 @@ receipts and the log offline.
   POST /v1/records               submits a record (application/jose+json); answers with its receipt
   GET  /v1/records/{id}          the exact bytes of a record; as JSON with its standing by Accept
   GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof)
+  POST /v1/drafts                keeps a record for others to sign; this and the next with a proof of a key (DPoP)
+  GET  /v1/drafts, /{id}         what waits for signatures
   GET  /v1/keys/{kid}            holder, roles and validity of a key
   GET  /v1/log                   name, key, size and rules of this ledger
   GET  /checkpoint               the signed head of the log (c2sp.org/tlog-checkpoint)
@@ -82,6 +95,27 @@ func only(methods ...string) func(handler) handler {
 			return h(w, r)
 		}
 	}
+}
+
+// methods are the handlers of a path that is not public. HEAD goes where GET
+// goes.
+type methods map[string]handler
+
+func (m methods) handle(w *response, r *http.Request) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if h := m[method]; h != nil {
+		return h(w, r)
+	}
+	allowed := slices.Collect(maps.Keys(m))
+	if m[http.MethodGet] != nil {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return errMethod
 }
 
 // exposed are the headers that pages of other sites may read.

@@ -44,6 +44,42 @@ type Record struct {
 	Payload jsontext.Value `json:"payload"`
 }
 
+// A Receipt is the full receipt of a record.
+type Receipt struct {
+	Standing
+	// Receipt is a c2sp.org/tlog-proof. It is not checked.
+	Receipt string `json:"receipt"`
+}
+
+// A Draft is a record that waits for co-signers, outside the log.
+type Draft struct {
+	// ID is "draft-" and the unpadded base64url SHA-256 of the payload.
+	ID   string      `json:"id"`
+	Type record.Type `json:"type"`
+	// Case is the case of an act.
+	Case   string      `json:"case,omitempty"`
+	Posted record.Time `json:"posted"`
+	// Expires is when the oldest signature is too old for the ledger.
+	Expires record.Time   `json:"expires"`
+	Signers []DraftSigner `json:"signers"`
+	// Record is the record with the signatures that it has so far.
+	Record jsontext.Value `json:"record"`
+}
+
+// A DraftSigner is who has signed a draft.
+type DraftSigner struct {
+	KID string `json:"kid"`
+	// Holder is whose key it is, in a key.enrol of whom it is to be.
+	Holder string `json:"holder,omitempty"`
+	// IAT is when, in seconds since 1970.
+	IAT int64 `json:"iat"`
+}
+
+// Drafts are all drafts that wait, the one posted first before the others.
+type Drafts struct {
+	Drafts []Draft `json:"drafts"`
+}
+
 // A Key is what the ledger knows of a key.
 type Key struct {
 	KID    string        `json:"kid"`

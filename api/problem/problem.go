@@ -34,6 +34,16 @@ const (
 	MediaType              = "request.media_type"         // 415
 	Incomplete             = "request.incomplete"         // 400: the body ended early, or came too slowly
 	DisclosuresUnsupported = "disclosure.unsupported"     // 501: send the record alone
+	BadQuery               = "request.query"              // 400: a parameter of the query is wrong
+	Forbidden              = "request.forbidden"          // 403: not for this key
+	RateLimit              = "request.rate_limit"         // 429: see Retry-After
+	ProofMissing           = "proof.missing"              // 401: send a proof of an enrolled key (DPoP)
+	ProofInvalid           = "proof.invalid"              // 401: it does not hold, or not for this request now
+	ProofReplayed          = "proof.replayed"             // 401: make a new one for each request
+	ProofKey               = "proof.key"                  // 401: the key is not in force here
+	DraftLogged            = "draft.logged"               // 409: what the draft states is in the log
+	DraftLimit             = "draft.limit"                // 429: submit or delete some first
+	VoidLimit              = "void.limit"                 // 429: no more void records today
 	Busy                   = "ledger.busy"                // 503: again in a moment
 	Stopping               = "ledger.stopping"            // 503: again when it is back
 	Halted                 = "ledger.halted"              // 503: the operator has to look

@@ -131,8 +131,6 @@ type Checker struct {
 	// its error is returned as it is. It is asked before the signature is
 	// checked. Required.
 	Key func(kid string) error
-	// Tolerance is how far the clocks of prover and checker may differ.
-	Tolerance time.Duration
 
 	used used
 }
@@ -150,9 +148,10 @@ type header struct {
 }
 
 // Check checks the values of the header field DPoP of a request, and that the
-// proof was not used before. It returns the thumbprint of the key. The error
-// wraps one of this package's, or is that of c.Key.
-func (c *Checker) Check(fields []string, want Request, now time.Time) (kid string, err error) {
+// proof was not used before. The clocks of prover and checker may differ by
+// tolerance. It returns the thumbprint of the key. The error wraps one of this
+// package's, or is that of c.Key.
+func (c *Checker) Check(fields []string, want Request, now time.Time, tolerance time.Duration) (kid string, err error) {
 	if len(fields) == 0 {
 		return "", ErrMissing
 	}
@@ -163,7 +162,7 @@ func (c *Checker) Check(fields []string, want Request, now time.Time) (kid strin
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if err := cl.fit(want, now, c.Tolerance); err != nil {
+	if err := cl.fit(want, now, tolerance); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if kid = h.JWK.KID(); kid == "" {
@@ -175,7 +174,7 @@ func (c *Checker) Check(fields []string, want Request, now time.Time) (kid strin
 	if err := h.verify(fields[0]); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if err := c.used.add(kid, cl.JTI, now, 2*c.Tolerance); err != nil {
+	if err := c.used.add(kid, cl.JTI, now, 2*tolerance); err != nil {
 		return "", err
 	}
 	return kid, nil

@@ -52,7 +52,7 @@ func checker(t testing.TB, keys ...crypto.Signer) *proof.Checker {
 	for _, k := range keys {
 		known[kid(t, k)] = true
 	}
-	return &proof.Checker{Tolerance: time.Minute, Key: func(kid string) error {
+	return &proof.Checker{Key: func(kid string) error {
 		if !known[kid] {
 			return errKey
 		}
@@ -92,7 +92,7 @@ func TestHolds(t *testing.T) {
 			{target, target, "", -time.Minute},
 		} {
 			p := sign(t, key, "POST", test.signed, []byte(test.body), now.Add(test.ahead))
-			got, err := c.Check([]string{p}, proof.Request{Method: "POST", URL: test.asked, Body: []byte(test.body)}, now)
+			got, err := c.Check([]string{p}, proof.Request{Method: "POST", URL: test.asked, Body: []byte(test.body)}, now, time.Minute)
 			if err != nil || got != kid(t, key) {
 				t.Errorf("key %d, proof for %s of %s %q: got %q, %v", i, test.signed, test.asked, test.body, got, err)
 			}
@@ -192,7 +192,7 @@ func TestRefused(t *testing.T) {
 	} {
 		m := newMade(t)
 		test.change(m)
-		_, err := checker(t, staff).Check([]string{m.proof(t)}, proof.Request{Method: "POST", URL: target}, now)
+		_, err := checker(t, staff).Check([]string{m.proof(t)}, proof.Request{Method: "POST", URL: target}, now, time.Minute)
 		if !errors.Is(err, test.want) || err != nil && !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: got %v, want %v with %q", test.what, err, test.want, test.text)
 		}
@@ -203,7 +203,7 @@ func TestRefused(t *testing.T) {
 func TestBody(t *testing.T) {
 	p := sign(t, staff, "POST", target, []byte("one"), now)
 	for _, body := range []string{"", "two", "one "} {
-		_, err := checker(t, staff).Check([]string{p}, proof.Request{Method: "POST", URL: target, Body: []byte(body)}, now)
+		_, err := checker(t, staff).Check([]string{p}, proof.Request{Method: "POST", URL: target, Body: []byte(body)}, now, time.Minute)
 		if !errors.Is(err, proof.ErrInvalid) || !strings.Contains(err.Error(), "body") {
 			t.Errorf("body %q: got %v, want it refused", body, err)
 		}
@@ -229,7 +229,7 @@ func TestFields(t *testing.T) {
 		{[]string{`{"payload":"","signatures":[]}`}, proof.ErrInvalid},
 		{[]string{p}, nil}, // none of these used it up
 	} {
-		if _, err := c.Check(test.fields, want, now); !errors.Is(err, test.want) {
+		if _, err := c.Check(test.fields, want, now, time.Minute); !errors.Is(err, test.want) {
 			t.Errorf("%.60q: got %v, want %v", test.fields, err, test.want)
 		}
 	}
@@ -241,23 +241,23 @@ func TestReplay(t *testing.T) {
 	c := checker(t, staff, other)
 	want := proof.Request{Method: "GET", URL: target}
 	ahead := sign(t, staff, "GET", target, nil, now.Add(time.Minute)) // counts until now + 2 min
-	if _, err := c.Check([]string{ahead}, want, now); err != nil {
+	if _, err := c.Check([]string{ahead}, want, now, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for _, after := range []time.Duration{0, time.Second, time.Minute, 2 * time.Minute} {
 		at := now.Add(after)
-		if _, err := c.Check([]string{sign(t, staff, "GET", target, nil, at)}, want, at); err != nil {
+		if _, err := c.Check([]string{sign(t, staff, "GET", target, nil, at)}, want, at, time.Minute); err != nil {
 			t.Errorf("another proof after %s: %v", after, err)
 		}
-		if _, err := c.Check([]string{ahead}, want, at); !errors.Is(err, proof.ErrReplayed) {
+		if _, err := c.Check([]string{ahead}, want, at, time.Minute); !errors.Is(err, proof.ErrReplayed) {
 			t.Errorf("the same after %s: got %v, want it refused", after, err)
 		}
 	}
 	late := now.Add(2*time.Minute + time.Second)
-	if _, err := c.Check([]string{ahead}, want, late); !errors.Is(err, proof.ErrInvalid) {
+	if _, err := c.Check([]string{ahead}, want, late, time.Minute); !errors.Is(err, proof.ErrInvalid) {
 		t.Errorf("the same when it is too old: got %v", err)
 	}
-	if _, err := c.Check([]string{sign(t, other, "GET", target, nil, late.Add(time.Hour))}, want, late.Add(time.Hour)); err != nil {
+	if _, err := c.Check([]string{sign(t, other, "GET", target, nil, late.Add(time.Hour))}, want, late.Add(time.Hour), time.Minute); err != nil {
 		t.Errorf("after a long time: %v", err)
 	}
 }
@@ -272,11 +272,11 @@ func TestFull(t *testing.T) {
 		t.Fatalf("got %v, want ErrFull", full)
 	}
 	want := proof.Request{Method: "GET", URL: target}
-	if _, err := c.Check([]string{sign(t, other, "GET", target, nil, now)}, want, now); err != nil {
+	if _, err := c.Check([]string{sign(t, other, "GET", target, nil, now)}, want, now, time.Minute); err != nil {
 		t.Errorf("another key: %v", err)
 	}
 	later := now.Add(2*time.Minute + time.Second)
-	if _, err := c.Check([]string{sign(t, staff, "GET", target, nil, later)}, want, later); err != nil {
+	if _, err := c.Check([]string{sign(t, staff, "GET", target, nil, later)}, want, later, time.Minute); err != nil {
 		t.Errorf("later: %v", err)
 	}
 }
@@ -303,7 +303,7 @@ func TestEveryByteCounts(t *testing.T) {
 		if bad[i]++; good[i] == 'z' {
 			bad[i] = 'a'
 		}
-		if _, err := checker(t, staff).Check([]string{string(bad)}, want, now); err == nil {
+		if _, err := checker(t, staff).Check([]string{string(bad)}, want, now, time.Minute); err == nil {
 			t.Errorf("taken with byte %d (%q) changed", i, good[i])
 		}
 	}
@@ -316,7 +316,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(sign(f, staff, "POST", target, []byte("body"), now))
 	f.Add("e30.e30.")
 	f.Fuzz(func(t *testing.T, p string) {
-		got, err := checker(t, staff).Check([]string{p}, proof.Request{Method: "GET", URL: target}, now)
+		got, err := checker(t, staff).Check([]string{p}, proof.Request{Method: "GET", URL: target}, now, time.Minute)
 		if err != nil {
 			if got != "" {
 				t.Errorf("%q: %q with %v", p, got, err)

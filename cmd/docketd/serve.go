@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/drafts"
 )
 
 // drainTime is how long requests that run may take to end at shutdown.
@@ -33,6 +36,7 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	guard := flags.String("guard", "", "guard `file`, best on another disk (default guard in the data directory)")
 	cert := flags.String("tls-cert", "", "certificate `file` (PEM); with --tls-key")
 	key := flags.String("tls-key", "", "private key `file` of the certificate (PEM)")
+	public := flags.String("public-url", "", "the `URL` under which the ledger is reached, if a proxy stands before it")
 	if err := flags.ParseArgs(args, 0, 0, "", "docketd serve --data /var/lib/docket --listen 127.0.0.1:8440"); err != nil {
 		return err
 	}
@@ -66,10 +70,30 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 		}
 		return cli.Unknown(err)
 	}
-	server := api.Server(api.New(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics)}), log)
+	waiting, err := openDrafts(filepath.Join(*data, "drafts"), dir.Ledger, log)
+	if err != nil {
+		return errors.Join(cli.Unknown(err), dir.Close())
+	}
+	server := api.Server(api.New(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics), Drafts: waiting, PublicURL: *public}), log)
 	server.TLSConfig = config
 	fmt.Fprintf(std.Err, "docketd: %s on %s\n", dir.VKey, url(listener, config))
 	return errors.Join(run(ctx, server, listener, dir.Ledger), dir.Close())
+}
+
+// openDrafts opens what waits for co-signers.
+func openDrafts(dir string, l *ledger.Ledger, log *slog.Logger) (*drafts.Store, error) {
+	terms, err := l.Terms(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	var last atomic.Int64 // for when the charter can't be read
+	last.Store(terms.DraftLife)
+	return drafts.Open(drafts.Config{Dir: dir, Logger: log, Life: func() time.Duration {
+		if terms, err := l.Terms(context.Background()); err == nil {
+			last.Store(terms.DraftLife)
+		}
+		return time.Duration(last.Load()) * time.Hour
+	}})
 }
 
 // run serves until ctx ends or the ledger halts. Requests that run are answered.
