@@ -44,6 +44,7 @@ type Ledger interface {
 	Key(ctx context.Context, kid string) (ledger.Key, error)
 	Info(ctx context.Context) (ledger.Info, error)
 	Terms(ctx context.Context) (record.Terms, error)
+	Due(ctx context.Context, at int64) (ledger.Due, error)
 	InForce(ctx context.Context, kid string) error
 	Examine(ctx context.Context, record []byte) (record.Checked, error)
 	Stated(ctx context.Context, payload []byte) (record.ID, error)

@@ -46,6 +46,7 @@ func New(l Ledger, opt Options) http.Handler {
 		r.Path("/v1/drafts/{id}").Handler(s.endpoint("draft", methods{"GET": s.getDraft, "DELETE": s.deleteDraft}.handle))
 	}
 	r.Path("/v1/log").Handler(s.endpoint("log", get(s.info)))
+	r.Path("/v1/due").Handler(s.endpoint("due", get(s.due)))
 	r.Path("/v1/keys/{kid}").Handler(s.endpoint("key", get(s.key)))
 	r.Path("/checkpoint").Handler(s.endpoint("checkpoint", get(s.checkpoint)))
 	r.PathPrefix("/tile/").Handler(s.endpoint("tile", get(s.tile)))
@@ -68,6 +69,7 @@ receipts and the log offline.
   GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof)
   POST /v1/drafts                keeps a record for others to sign; this and the next with a proof of a key (DPoP)
   GET  /v1/drafts, /{id}         what waits for signatures
+  GET  /v1/due                   who owes what until when
   GET  /v1/keys/{kid}            holder, roles and validity of a key
   GET  /v1/log                   name, key, size and rules of this ledger
   GET  /checkpoint               the signed head of the log (c2sp.org/tlog-checkpoint)

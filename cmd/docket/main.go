@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/demo"
@@ -37,7 +38,7 @@ var program = cli.Program{
   docket decide decision.yaml --subject-key subject.key --out decision.draft
   docket sign decision.draft --key my.jwk --ledger https://ledger.example.com
   docket submit decision.draft --ledger https://ledger.example.com`,
-	Commands: []cli.Command{
+	Commands: slices.Concat([]cli.Command{
 		{Name: "demo", Short: "shows it all on this machine, in a few seconds", Run: runDemo},
 		{Name: "key new", Short: "makes a private key", Run: keyNew},
 		{Name: "key show", Short: "prints kid and public part of a key", Run: keyShow},
@@ -48,11 +49,13 @@ var program = cli.Program{
 		{Name: "policy publish", Short: "drafts the publication of a policy", Run: policyPublish},
 		{Name: "decide", Short: "drafts a decision", Run: decide},
 		{Name: "ratify", Short: "drafts the approval of a decision afterwards", Run: ratify},
+	}, actCommands(), []cli.Command{
+		{Name: "due", Short: "says who owes what until when", Run: due},
 		{Name: "sign", Short: "signs a draft", Run: sign},
 		{Name: "submit", Short: "sends a draft to the ledger and keeps the receipt", Run: submit},
 		{Name: "show", Short: "says in words what a draft, record or receipt states", Run: show},
 		cli.Version("docket"),
-	},
+	}),
 }
 
 func runDemo(ctx context.Context, args []string, std cli.Streams) error {

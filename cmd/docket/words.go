@@ -33,6 +33,8 @@ func describe(u *record.Unverified, names map[string]string) string {
 		w.line("approves", "the decision %s", p.Decision)
 		w.line("case", "%s, after %s", p.Case, p.Prev)
 		w.text("reasons", p.Reasons)
+	default:
+		w.act(p)
 	}
 	var b strings.Builder
 	h := u.Payload().Head()
@@ -115,6 +117,12 @@ func (w *words) charter(p *record.Charter) {
 	for _, f := range p.Founders {
 		w.line("founder", "%s: %s (key %s)", f.Holder, list(f.Roles), f.JWK.KID())
 	}
+	w.terms(&p.Terms)
+	w.text("text", p.Text)
+}
+
+// terms are what a charter fixes, but for its free text.
+func (w *words) terms(p *record.Terms) {
 	for _, k := range p.Recovery.Keys {
 		w.line("recovery key", "%s", k.KID())
 	}
@@ -134,7 +142,6 @@ func (w *words) charter(p *record.Charter) {
 	}
 	w.line("subject key", "SHA-256 %s", p.SubjectKeyHash)
 	w.line("rules", "version %d", p.Rules)
-	w.text("text", p.Text)
 }
 
 func (w *words) enrol(p *record.KeyEnrol) {
@@ -161,6 +168,7 @@ func (w *words) policy(p *record.PolicyPublish) {
 			w.line("clause "+c.Clause, "permits %s on %s", list(permit.Actions), list(permit.ServiceLayers))
 		}
 		w.line("", "by %d signing as %s", c.Quorum.Count, c.Quorum.Role)
+		w.conditions(&c)
 		if e := c.Emergency; e != nil {
 			w.line("", "in an emergency (%s) by %d as %s; to be ratified within %d h by %d as %s",
 				list(e.Harms), e.Quorum.Count, e.Quorum.Role, e.RatifyWithin, e.Ratifiers.Count, e.Ratifiers.Role)
