@@ -1,9 +1,20 @@
 // Package client asks a ledger over HTTP: it submits records and reads records,
 // receipts, keys and the files of the log.
 //
-// What it returns is what the server says, nothing is checked: package verify
-// proves it. A request that the server answers with a problem fails with a
-// *problem.Problem; any other error means that there was no answer.
+// What a Client returns is what the server says, nothing is checked. A request
+// that the server answers with a problem fails with a *problem.Problem; any other
+// error means that there was no answer.
+//
+// A Follower checks: with a trust policy, and a Memory of what the ledger showed
+// before. Programs that act on what a ledger says use that one.
+//
+// # Errors, and trying again
+//
+// To submit the same bytes again is always safe, at any time and from anywhere: a
+// ledger holds them once and answers with the receipt of the first time. So what
+// has to be kept until there is a receipt is the record, and nothing else. What
+// must not be repeated is signing: a second signature has the next number of its
+// key.
 package client
 
 import (
@@ -97,16 +108,23 @@ func stay(req *http.Request, via []*http.Request) error {
 // bytes are sent again, a few times: that is always safe, since a ledger holds
 // the same bytes once.
 func (c *Client) Submit(ctx context.Context, b []byte) (Submitted, error) {
+	return again(ctx, func() (Submitted, error) { return c.submit(ctx, b) })
+}
+
+// again does what may be done any number of times, a few times.
+func again[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	for try := 1; ; try++ {
-		s, err := c.submit(ctx, b)
+		v, err := do()
 		wait := pause(try, err)
 		if wait == 0 || ctx.Err() != nil {
-			return s, err
+			return v, err
 		}
+		timer := time.NewTimer(wait)
 		select {
-		case <-time.After(wait):
+		case <-timer.C:
 		case <-ctx.Done():
-			return s, fmt.Errorf("%w (%w)", err, ctx.Err())
+			timer.Stop()
+			return v, fmt.Errorf("%w (%w)", err, ctx.Err())
 		}
 	}
 }
@@ -151,13 +169,15 @@ func (c *Client) Record(ctx context.Context, id record.ID) (Record, error) {
 }
 
 // Receipt returns the full receipt of a record. The error wraps fs.ErrNotExist
-// if the ledger has no such record.
+// if the ledger has no such record. It is asked again as by Submit.
 func (c *Client) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
-	req, err := c.request(ctx, http.MethodGet, "v1/records/"+url.PathEscape(string(id))+"/receipt", nil, "text/plain")
-	if err != nil {
-		return nil, err
-	}
-	return c.do(req, maxAnswer)
+	return again(ctx, func() ([]byte, error) {
+		req, err := c.request(ctx, http.MethodGet, "v1/records/"+url.PathEscape(string(id))+"/receipt", nil, "text/plain")
+		if err != nil {
+			return nil, err
+		}
+		return c.do(req, maxAnswer)
+	})
 }
 
 // Key returns a key by its thumbprint. The error wraps fs.ErrNotExist if the
@@ -173,11 +193,15 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return i, c.getObject(ctx, "v1/log", &i)
 }
 
-// ReadFile implements verify.Source.
+// ReadFile implements verify.Source. A checkpoint comes from the ledger itself,
+// not from a cache on the way.
 func (c *Client) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	req, err := c.request(ctx, http.MethodGet, path, nil, "")
 	if err != nil {
 		return nil, err
+	}
+	if path == "checkpoint" {
+		req.Header.Set("Cache-Control", "no-cache") // an old one would look like a log that was set back
 	}
 	return c.do(req, tile.MaxFile)
 }
@@ -231,15 +255,25 @@ func (c *Client) do(req *http.Request, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 	case !ok:
 		p := problem.Parse(res.StatusCode, res.Header.Get("Content-Type"), b)
-		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			p.RetryAfter = time.Duration(min(seconds, 86400)) * time.Second
-		}
+		p.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
 		if p.Code == "" {
 			p.Detail = req.Method + " " + req.URL.String()
 		}
 		return nil, p
 	}
 	return b, nil
+}
+
+// retryAfter returns how long the header field of that name asks to wait, in
+// seconds or until a date (RFC 9110, Section 10.2.3); 0 if it does not ask.
+func retryAfter(field string, now time.Time) time.Duration {
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseInt(field, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(field); err == nil {
+		wait = date.Sub(now).Round(time.Second)
+	}
+	return min(max(wait, 0), 24*time.Hour)
 }
 
 // read reads a body of at most limit bytes.

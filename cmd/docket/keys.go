@@ -1,25 +1,29 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/term"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-func keyNew(_ context.Context, args []string, std cli.Streams) error {
+func keyNew(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket key new")
 	out := flags.String("out", "", "write the private key to this new `file`, required")
 	alg := flags.String("alg", keyfile.EdDSA, "`algorithm`: EdDSA (Ed25519) or ES256 (P-256)")
-	passphraseFile := flags.String("passphrase-file", "", "encrypt the key with the first line of this `file`")
+	passphraseFile := flags.String("passphrase-file", "", "encrypt the key with the first line of this `file`; without it you are asked for a passphrase")
+	noPassphrase := flags.Bool("no-passphrase", false, "write the key as it is: whoever gets the file can sign as you")
 	asJSON := flags.Bool("json", false, "print kid and public key as JSON")
 	if err := flags.ParseArgs(args, 0, 0, "", "docket key new --out my.jwk"); err != nil {
 		return err
@@ -27,75 +31,231 @@ func keyNew(_ context.Context, args []string, std cli.Streams) error {
 	if err := flags.Require("out"); err != nil {
 		return err
 	}
-	var passphrase []byte
-	if *passphraseFile != "" {
-		var err error
-		if passphrase, err = keyfile.ReadPassphrase(*passphraseFile); err != nil {
-			return err
-		}
+	if *noPassphrase && *passphraseFile != "" {
+		return cli.Usage(errors.New("--passphrase-file and --no-passphrase exclude each other"))
+	}
+	if _, err := os.Lstat(*out); err == nil { // before anything is typed
+		return fmt.Errorf("%s exists, and keys are never overwritten: name another file", *out)
 	}
 	key, err := keyfile.New(*alg)
 	if err != nil {
 		return cli.Usage(err)
 	}
-	if err := keyfile.Write(*out, key, passphrase); err != nil {
+	secret, err := newPassphrase(ctx, *passphraseFile, *noPassphrase, std)
+	if err != nil {
+		return err
+	}
+	if err := keyfile.Write(*out, key, secret); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "docket: wrote the private key to %s: keep it to yourself, and a copy in a safe\n", *out)
-	return printKey(key, *asJSON, false, std)
+	return printKeys(std, true, *asJSON, false, newShownKey(key))
 }
 
-func keyShow(_ context.Context, args []string, std cli.Streams) error {
+// newPassphrase returns what encrypts a new key, nil for nothing.
+func newPassphrase(ctx context.Context, file string, none bool, std cli.Streams) ([]byte, error) {
+	switch {
+	case none:
+		return nil, nil
+	case file != "":
+		return keyfile.ReadPassphrase(file)
+	}
+	in := keyboard(std)
+	if in == nil {
+		return nil, cli.Usage(errors.New("there is no terminal to ask for a passphrase at: --passphrase-file is missing, or --no-passphrase to write the key as it is"))
+	}
+	first, err := askSecret(ctx, in, "New passphrase: ", std)
+	if err != nil {
+		return nil, err
+	}
+	if len(first) == 0 {
+		return nil, errors.New("the passphrase is empty, and no key was made: --no-passphrase if you want none")
+	}
+	second, err := askSecret(ctx, in, "The same again: ", std)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(first, second) {
+		return nil, errors.New("these were two different passphrases, and no key was made: try again")
+	}
+	return first, nil
+}
+
+func keyShow(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket key show")
-	passphraseFile := flags.String("passphrase-file", "", "`file` with the passphrase of the key")
+	keys := addKeyFlags(flags)
+	url := flags.String("ledger", "", "`URL` of a ledger: say also what it knows of the key")
 	asJSON := flags.Bool("json", false, "print kid and public key as JSON")
 	onlyJWK := flags.Bool("jwk", false, "print the public JWK alone, for those who enrol the key")
-	if err := flags.ParseArgs(args, 1, 1, "KEYFILE", "docket key show my.jwk --jwk > my.pub.jwk"); err != nil {
-		return err
+	most := 1
+	if slices.ContainsFunc(args, isAgentFlag) {
+		most = 0 // the word after it is a key
 	}
-	key, err := keyfile.Read(flags.Arg(0), passphrase(*passphraseFile, std))
+	args, err := keys.parse(flags, args, 0, most, "[KEYFILE | KID]",
+		"docket key show my.jwk --jwk > my.pub.jwk\n  docket key show --agent\n  docket key show my.jwk --ledger https://ledger.example.com")
 	if err != nil {
 		return err
 	}
-	return printKey(key, *asJSON, *onlyJWK, std)
+	if len(args) == 1 && keys.given() {
+		return cli.Usage(fmt.Errorf("unexpected argument %q beside --key or --agent", args[0]))
+	}
+	if len(args) == 1 && *url != "" && isKID(args[0]) {
+		return showEnrolled(ctx, args[0], *url, *asJSON, std)
+	}
+	if len(args) == 1 {
+		keys.file = args[0]
+	}
+	var shown []shownKey
+	switch {
+	case keys.agent.given && keys.agent.key == "":
+		if shown, err = allAgentKeys(ctx); err != nil {
+			return err
+		}
+	case !keys.given():
+		return cli.Usage(errors.New("KEYFILE is missing, or --agent"))
+	default:
+		id, err := keys.open(ctx, std)
+		if err != nil {
+			return err
+		}
+		defer id.close()
+		shown = []shownKey{newShownKey(id.Signer)}
+	}
+	if *url != "" {
+		for _, k := range shown {
+			if err := showEnrolled(ctx, k.KID, *url, *asJSON, std); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return printKeys(std, len(shown) == 1, *asJSON, *onlyJWK, shown...)
 }
 
-func printKey(key crypto.Signer, asJSON, onlyJWK bool, std cli.Streams) error {
+// A shownKey is what everybody may know of a key.
+type shownKey struct {
+	KID string     `json:"kid"`
+	JWK record.JWK `json:"jwk"`
+	// Comment and Fingerprint are those of a key in the agent.
+	Comment     string `json:"comment,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+func newShownKey(key crypto.Signer) shownKey {
 	jwk, err := record.NewJWK(key.Public())
 	if err != nil {
-		return err
+		panic(err) // keyfile and agent have keys of these kinds only
 	}
-	public, err := json.Marshal(jwk)
+	k := shownKey{KID: jwk.KID(), JWK: jwk}
+	if a, ok := key.(*agentKey); ok {
+		k.Comment, k.Fingerprint = a.comment, a.fingerprint
+	}
+	return k
+}
+
+func allAgentKeys(ctx context.Context) ([]shownKey, error) {
+	a, err := dialAgent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	keys, others, err := a.keys()
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, noAgentKey(others)
+	}
+	var shown []shownKey
+	for _, k := range keys {
+		shown = append(shown, newShownKey(k))
+	}
+	return shown, nil
+}
+
+// printKeys prints keys: in words, as JSON, one object a line, or, of one key
+// alone, the public JWK.
+func printKeys(std cli.Streams, single, asJSON, onlyJWK bool, keys ...shownKey) error {
+	if onlyJWK && !single {
+		return cli.Usage(errors.New("--jwk is for one key: name it with --agent KEY"))
+	}
+	for _, k := range keys {
+		public, err := json.Marshal(k.JWK)
+		if err != nil {
+			return err
+		}
+		switch {
+		case onlyJWK:
+			_, err = fmt.Fprintf(std.Out, "%s\n", public)
+		case asJSON:
+			err = printJSON(std, k)
+		default:
+			if k.Fingerprint != "" {
+				fmt.Fprintf(std.Out, "key %s %s\n", k.Fingerprint, cli.Plain(k.Comment))
+			}
+			_, err = fmt.Fprintf(std.Out, "kid %s\njwk %s\n", k.KID, public)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJSON(std cli.Streams, v any) error {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	switch {
-	case onlyJWK:
-		_, err = fmt.Fprintf(std.Out, "%s\n", public)
-	case asJSON:
-		_, err = fmt.Fprintf(std.Out, "{\"kid\":%q,\"jwk\":%s}\n", jwk.KID(), public)
-	default:
-		_, err = fmt.Fprintf(std.Out, "kid %s\njwk %s\n", jwk.KID(), public)
-	}
+	_, err = fmt.Fprintf(std.Out, "%s\n", b)
 	return err
 }
 
-// passphrase returns what asks for the passphrase of a key: from a file if one
-// is named, else at the terminal.
-func passphrase(file string, std cli.Streams) func() ([]byte, error) {
-	return func() ([]byte, error) {
-		if file != "" {
-			return keyfile.ReadPassphrase(file)
-		}
-		in, ok := std.In.(*os.File)
-		if !ok || !term.IsTerminal(int(in.Fd())) {
-			return nil, cli.Usage(errors.New("the key is encrypted and there is no terminal to ask at: --passphrase-file is missing"))
-		}
-		fmt.Fprint(std.Err, "Passphrase: ")
-		secret, err := term.ReadPassword(int(in.Fd()))
-		fmt.Fprintln(std.Err)
-		return secret, err
+// isKID reports whether s has the form of a thumbprint.
+func isKID(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == 32
+}
+
+// showEnrolled prints what a ledger says of a key.
+func showEnrolled(ctx context.Context, kid, url string, asJSON bool, std cli.Streams) error {
+	c, err := connect(url)
+	if err != nil {
+		return err
 	}
+	k, err := c.Key(ctx, kid)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the ledger has never enrolled the key %s: see docket key enrol", kid)
+	}
+	if err != nil {
+		return told(err)
+	}
+	if asJSON {
+		return printJSON(std, k)
+	}
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(std.Out, "%-12s %s\n", name, cli.Plain(fmt.Sprintf(format, args...)))
+	}
+	line("kid", "%s", k.KID)
+	switch {
+	case k.Recovery:
+		line("holder", "none: a recovery key of the charter")
+	default:
+		line("holder", "%s", k.Holder)
+		line("may sign as", "%s", list(k.Roles))
+	}
+	if k.ValidUntil != 0 {
+		line("valid until", "%s", k.ValidUntil)
+	}
+	line("enrolled by", "entries %v", k.EnrolledAt)
+	if r := k.Revoked; r != nil {
+		line("revoked by", "entry %d: %s", r.Index, r.Reason)
+		if r.Since != 0 {
+			line("not its own", "since %s", r.Since)
+		}
+	}
+	line("next number", "%d", k.NextSeq)
+	return nil
 }
 
 func keyEnrol(_ context.Context, args []string, std cli.Streams) error {
@@ -131,15 +291,26 @@ func keyEnrol(_ context.Context, args []string, std cli.Streams) error {
 func keyRevoke(_ context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket key revoke")
 	ledger := originFlag(flags)
-	kid := flags.String("kid", "", "`kid` of the key, required")
+	kid := flags.String("kid", "", "`kid` of the key, or its public JWK with --key")
+	public := flags.String("key", "", "`file` with the public JWK, instead of --kid")
 	reason := flags.String("reason", "", "`reason`: retired, lost or compromised, required")
 	since := flags.String("since", "", "`time` since when a compromised key may have been in other hands")
 	out := outFlag(flags)
 	if err := flags.ParseArgs(args, 0, 0, "", "docket key revoke --ledger ledger.example.com/2026 --kid KID --reason lost --out revoke.draft"); err != nil {
 		return err
 	}
-	if err := flags.Require("ledger", "kid", "reason", "out"); err != nil {
+	if err := flags.Require("ledger", "reason", "out"); err != nil {
 		return err
+	}
+	switch {
+	case (*kid == "") == (*public == ""):
+		return cli.Usage(errors.New("--kid is missing, or --key with its public JWK: one of them"))
+	case *public != "":
+		jwk, err := keyfile.ReadPublic(*public)
+		if err != nil {
+			return err
+		}
+		*kid = jwk.KID()
 	}
 	p := &record.KeyRevoke{Common: record.Common{Ledger: *ledger}, KID: *kid, Reason: *reason}
 	var err error

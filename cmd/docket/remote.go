@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -24,13 +23,6 @@ func connect(base string) (*client.Client, error) {
 		return nil, cli.Usage(fmt.Errorf("--ledger: %w", err))
 	}
 	return c, nil
-}
-
-// noAnswer reports whether err is one of a client.
-func noAnswer(err error) bool {
-	var transport *url.Error
-	var p *problem.Problem
-	return errors.As(err, &transport) || errors.As(err, &p)
 }
 
 // told turns the error of a client into words and an exit code: what the ledger
@@ -62,55 +54,76 @@ func told(err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// trustOr returns the trust policy in a file. Without a file it trusts the key
-// that the ledger itself names, which only shows that the ledger is of one piece.
-func trustOr(ctx context.Context, c *client.Client, file string, std cli.Streams) (*verify.Policy, error) {
-	policy, err := trustIn(file)
-	if err != nil || policy != nil {
-		return policy, err
-	}
-	info, err := c.Info(ctx)
+// follow returns a client that believes only what a trust policy bears out, and
+// what fits all that memory holds of the ledger. Without a policy it trusts the
+// key that is remembered, else, on first use, the one that the ledger names.
+func follow(ctx context.Context, c *client.Client, origin, trust string, memory *client.Memory, std cli.Streams) (*client.Follower, error) {
+	policy, err := trustIn(trust)
 	if err != nil {
-		return nil, told(err)
+		return nil, err
 	}
-	fmt.Fprintf(std.Err, "docket: checking with the key that the ledger names itself; give --policy to check with the key that you trust\n")
-	return pinned(info.VKey)
+	own := memory.Ledger(origin)
+	if policy == nil && own.VKey == "" {
+		info, err := c.Info(ctx)
+		if err != nil {
+			return nil, told(err)
+		}
+		if info.Origin != origin {
+			return nil, otherLedger(origin, fmt.Errorf("it is %s", cli.Plain(info.Origin)))
+		}
+		own.VKey = info.VKey
+		fmt.Fprintf(std.Err, "docket: meeting this ledger for the first time; it says that its key is\n  %s\n  Compare it with what its operator published, or give --policy.\n", cli.Plain(info.VKey))
+	}
+	return c.Follow(origin, policy, memory)
 }
 
 // prepareFrom asks the ledger for the key's next number and for its newest
-// checkpoint, which must extend the one that is remembered. The log's key is
-// that of the trust policy, else the one that is remembered, else, on first use,
-// the one that the ledger names.
+// checkpoint, which must extend the one that is remembered, as must all that
+// those saw who signed before.
 func (s *signing) prepareFrom(ctx context.Context, base, trust string, std cli.Streams) error {
 	c, err := connect(base)
 	if err != nil {
 		return err
 	}
-	policy, err := trustIn(trust)
+	f, err := follow(ctx, c, s.draft.Payload().Head().Ledger, trust, s.memory, std)
 	if err != nil {
 		return err
 	}
-	if policy == nil && s.own.VKey == "" {
-		info, err := c.Info(ctx)
-		if err != nil {
-			return told(err)
-		}
-		s.own.VKey = info.VKey
-		fmt.Fprintf(std.Err, "docket: meeting this ledger for the first time, and remembering its key:\n  %s\n  Compare it with what its operator published, or give --policy.\n", info.VKey)
-	}
-	err = s.own.advance(ctx, c, s.draft.Payload().Head().Ledger, policy, s.keyFile)
-	if noAnswer(err) {
-		return told(err)
-	}
-	if err != nil {
-		return err
+	origin := s.draft.Payload().Head().Ledger
+	if _, err := f.Head(ctx); err != nil {
+		return distrust(err, origin)
 	}
 	next, err := s.enrolled(ctx, c)
 	if err != nil {
 		return err
 	}
-	s.names = holdersOf(ctx, c, s.draft)
+	keys, err := f.Signers(ctx, s.draft)
+	if err != nil {
+		return distrust(err, origin)
+	}
+	s.names = map[string]string{}
+	for kid, k := range keys {
+		s.names[kid] = k.Holder
+	}
 	return s.number(next)
+}
+
+func otherLedger(origin string, err error) error {
+	return fmt.Errorf("the draft is for %s, and at --ledger is another ledger: %w", origin, err)
+}
+
+// distrust turns the error of a client.Follower of a ledger into words and an
+// exit code.
+func distrust(err error, origin string) error {
+	switch {
+	case errors.Is(err, client.ErrSplit):
+		return fmt.Errorf("%w; nothing was signed", err)
+	case errors.Is(err, verify.ErrOrigin):
+		return otherLedger(origin, err)
+	case errors.Is(err, client.ErrUnproven), errors.Is(err, client.ErrMemoryUsed), record.CodeOf(err) != "":
+		return err
+	}
+	return told(err)
 }
 
 // holdersOf asks who holds the keys that signed. Whom the ledger does not name
@@ -127,18 +140,19 @@ func holdersOf(ctx context.Context, c *client.Client, u *record.Unverified) map[
 
 // enrolled asks what the ledger knows of the key, and returns its next number.
 func (s *signing) enrolled(ctx context.Context, c *client.Client) (next int64, err error) {
-	kid := s.jwk.KID()
+	kid := s.key.jwk.KID()
 	k, err := c.Key(ctx, kid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && holders(s.draft.Payload())[kid] != "": // its own enrolment
 		s.as = holders(s.draft.Payload())[kid]
 		return 1, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, fmt.Errorf("the ledger has never enrolled the key of %s (%s): see docket key enrol", s.keyFile, kid)
+		return 0, fmt.Errorf("the ledger %s has never enrolled the key of %s (kid %s)%s: see docket key enrol",
+			s.draft.Payload().Head().Ledger, s.key.name, kid, s.elsewhere())
 	case err != nil:
 		return 0, told(err)
 	case k.Revoked != nil:
-		return 0, fmt.Errorf("the key of %s was revoked (%s), by entry %d", s.keyFile, k.Revoked.Reason, k.Revoked.Index)
+		return 0, fmt.Errorf("the key of %s was revoked (%s), by entry %d", s.key.name, k.Revoked.Reason, k.Revoked.Index)
 	}
 	s.as = k.Holder
 	if len(k.Roles) > 0 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -35,18 +36,24 @@ func TestScripts(t *testing.T) {
 			"await": await,
 			"dated": dated,
 			"take":  take,
+
+			"truncate": truncate,
+			"agent":    sshAgentCmd,
 		},
 	})
 }
 
 // setup sets $ADDR to an address on which nobody listens, and $VKEY to the key
-// of a log.
+// of a log. No ssh-agent is there, and the user's configuration is $WORK/config.
 func setup(env *testscript.Env) error {
 	_, vkey, err := note.GenerateKey(rand.Reader, "ledger.example.com/2026")
 	if err != nil {
 		return err
 	}
 	env.Setenv("VKEY", vkey)
+	env.Setenv("SSH_AUTH_SOCK", "")
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+	env.Values[agentKeyName{}] = &agents{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -96,14 +103,25 @@ func dated(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
-// take sets a variable to what a regular expression finds in stdout: take ID d-.{43}
+// take sets a variable to what a regular expression, or its first group, finds in
+// stdout: take ID d-.{43}
 func take(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: take NAME REGEXP")
 	}
-	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
-	if found == "" {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
 		ts.Fatalf("no %s in stdout", args[1])
 	}
-	ts.Setenv(args[0], found)
+	ts.Setenv(args[0], found[len(found)-1])
+}
+
+// truncate copies the first bytes of a file: truncate my.jwk 100 half.jwk
+func truncate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: truncate FILE BYTES COPY")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(ts.ReadFile(args[0])[:n]), 0o600))
 }

@@ -1,32 +1,28 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
-	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
 // A signing is one signature on its way.
 type signing struct {
-	file    string // of the draft
-	draft   *record.Unverified
-	keyFile string
-	key     crypto.Signer
-	jwk     record.JWK
-	memory  *memory
-	own     *remembered // of the draft's ledger
+	source draftSource
+	draft  *record.Unverified
+	key    *identity
+	memory *client.Memory
+	own    *client.Remembered // of the draft's ledger
 
 	seq  int64
 	seen record.Seen
@@ -36,23 +32,41 @@ type signing struct {
 	names map[string]string
 }
 
+// A draftSource is where a draft is, and where it goes when it is signed.
+type draftSource interface {
+	// name names it for people and on a command line.
+	name() string
+	read(ctx context.Context) (*record.Unverified, error)
+	// write returns what became of it, in words.
+	write(ctx context.Context, signed *record.Unverified) (string, error)
+}
+
+// A draftFile is a draft in a file.
+type draftFile string
+
+func (f draftFile) name() string { return string(f) }
+
+func (f draftFile) read(context.Context) (*record.Unverified, error) { return readDraft(string(f)) }
+
+func (f draftFile) write(_ context.Context, signed *record.Unverified) (string, error) {
+	return fmt.Sprintf("it has %d signatures now", len(signed.Headers())), replaceFile(string(f), signed.Bytes(), 0o644)
+}
+
 func sign(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket sign")
-	keyFile := flags.String("key", "", "`file` of your key, required")
-	passphraseFile := flags.String("passphrase-file", "", "`file` with the passphrase of the key")
+	keys := addKeyFlags(flags)
 	yes := flags.Bool("yes", false, "sign without asking")
 	url := flags.String("ledger", "", "`URL` of the ledger: fetches your next number and the newest checkpoint; without it those that are remembered count")
 	trust := flags.String("policy", "", "trust policy `file`; without it the log key of the first time counts")
-	if err := flags.ParseArgs(args, 1, 1, "DRAFT", "docket sign decision.draft --key my.jwk --ledger https://ledger.example.com"); err != nil {
-		return err
-	}
-	if err := flags.Require("key"); err != nil {
-		return err
-	}
-	s, err := openSigning(flags.Arg(0), *keyFile, *passphraseFile, std)
+	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket sign decision.draft --key my.jwk --ledger https://ledger.example.com")
 	if err != nil {
 		return err
 	}
+	s, err := openSigning(ctx, draftFile(args[0]), keys, std)
+	if err != nil {
+		return err
+	}
+	defer s.key.close()
 	switch {
 	case s.draft.Payload().Head().Type == record.TypeCharter:
 		err = s.prepareCharter()
@@ -64,47 +78,51 @@ func sign(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	return s.finish(*yes, std)
+	return s.finish(ctx, *yes, std)
 }
 
-func charterSign(_ context.Context, args []string, std cli.Streams) error {
+func charterSign(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket charter sign")
-	keyFile := flags.String("key", "", "`file` of your key, required")
-	passphraseFile := flags.String("passphrase-file", "", "`file` with the passphrase of the key")
+	keys := addKeyFlags(flags)
 	yes := flags.Bool("yes", false, "sign without asking")
-	if err := flags.ParseArgs(args, 1, 1, "DRAFT", "docket charter sign charter.draft --key my.jwk"); err != nil {
-		return err
-	}
-	if err := flags.Require("key"); err != nil {
-		return err
-	}
-	s, err := openSigning(flags.Arg(0), *keyFile, *passphraseFile, std)
+	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket charter sign charter.draft --key my.jwk")
 	if err != nil {
 		return err
 	}
+	s, err := openSigning(ctx, draftFile(args[0]), keys, std)
+	if err != nil {
+		return err
+	}
+	defer s.key.close()
 	if err := s.prepareCharter(); err != nil {
 		return err
 	}
-	return s.finish(*yes, std)
+	return s.finish(ctx, *yes, std)
 }
 
-func openSigning(file, keyFile, passphraseFile string, std cli.Streams) (*signing, error) {
-	s := &signing{file: file, keyFile: keyFile}
-	var err error
-	if s.draft, err = readDraft(file); err != nil {
+// openSigning reads a draft and opens the key.
+func openSigning(ctx context.Context, source draftSource, keys *keyFlags, std cli.Streams) (*signing, error) {
+	draft, err := source.read(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if s.key, err = keyfile.Read(keyFile, passphrase(passphraseFile, std)); err != nil {
+	key, err := keys.open(ctx, std)
+	if err != nil {
 		return nil, err
 	}
-	if s.jwk, err = record.NewJWK(s.key.Public()); err != nil {
+	s, err := newSigning(source, draft, key)
+	if err != nil {
+		key.close()
+	}
+	return s, err
+}
+
+func newSigning(source draftSource, draft *record.Unverified, key *identity) (*signing, error) {
+	memory, err := key.memory()
+	if err != nil {
 		return nil, err
 	}
-	if s.memory, err = readMemory(keyFile, s.jwk.KID()); err != nil {
-		return nil, err
-	}
-	s.own = s.memory.of(s.draft.Payload().Head().Ledger)
-	return s, nil
+	return &signing{source: source, draft: draft, key: key, memory: memory, own: memory.Ledger(draft.Payload().Head().Ledger)}, nil
 }
 
 func readDraft(file string) (*record.Unverified, error) {
@@ -123,11 +141,11 @@ func readDraft(file string) (*record.Unverified, error) {
 func (s *signing) prepareCharter() error {
 	p, ok := s.draft.Payload().(*record.Charter)
 	if !ok {
-		return fmt.Errorf("%s is a %s, no charter: sign it with docket sign", s.file, s.draft.Payload().Head().Type)
+		return fmt.Errorf("%s is a %s, no charter: sign it with docket sign", s.source.name(), s.draft.Payload().Head().Type)
 	}
-	s.as = holders(p)[s.jwk.KID()]
+	s.as = holders(p)[s.key.jwk.KID()]
 	if s.as == "" {
-		return fmt.Errorf("the charter does not name the key of %s (%s) as a founder or for recovery", s.keyFile, s.jwk.KID())
+		return fmt.Errorf("the charter does not name the key of %s (kid %s) as a founder or for recovery", s.key.name, s.key.jwk.KID())
 	}
 	s.seq, s.seen = 1, record.SeenNothing
 	s.own.VKey = p.LogKeys[0]
@@ -137,9 +155,18 @@ func (s *signing) prepareCharter() error {
 // prepareOffline takes number and checkpoint from memory.
 func (s *signing) prepareOffline() error {
 	if s.own.Checkpoint == "" {
-		return cli.Usage(fmt.Errorf("--ledger is missing: nothing is remembered of %s yet", s.draft.Payload().Head().Ledger))
+		return cli.Usage(fmt.Errorf("--ledger is missing: the key of %s has not signed for %s yet%s", s.key.name, s.draft.Payload().Head().Ledger, s.elsewhere()))
 	}
 	return s.number(0)
+}
+
+// elsewhere names the ledgers that the key is known to have signed for.
+func (s *signing) elsewhere() string {
+	origins := s.memory.Origins()
+	if len(origins) == 0 {
+		return ""
+	}
+	return ", only for " + strings.Join(origins, ", ")
 }
 
 // number picks the number of the signature: the next one of memory and ledger,
@@ -148,23 +175,23 @@ func (s *signing) prepareOffline() error {
 func (s *signing) number(next int64) error {
 	s.seq = max(s.own.NextSeq, next)
 	for _, h := range s.draft.Headers() {
-		if h.KID == s.jwk.KID() && h.Seq >= next {
+		if h.KID == s.key.jwk.KID() && h.Seq >= next {
 			s.seq = h.Seq
 		}
 	}
 	var err error
-	s.seen, err = s.own.seen()
+	s.seen, err = s.own.Seen()
 	return err
 }
 
 // finish shows what is signed, asks, remembers and signs, in this order: a number
 // that was used is on the disk before the signature leaves.
-func (s *signing) finish(yes bool, std cli.Streams) error {
+func (s *signing) finish(ctx context.Context, yes bool, std cli.Streams) error {
 	fmt.Fprint(std.Out, describe(s.draft, s.names))
 	fmt.Fprintf(std.Out, "\nYou sign with %s, kid %s%s:\n  number %d of this key, having seen a log of %d records.\n",
-		s.keyFile, s.jwk.KID(), cli.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
+		s.key.name, s.key.jwk.KID(), cli.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
 	if !yes {
-		if err := confirm(std); err != nil {
+		if err := confirm(ctx, std); err != nil {
 			return err
 		}
 	}
@@ -173,13 +200,16 @@ func (s *signing) finish(yes bool, std cli.Streams) error {
 		return err
 	}
 	s.own.NextSeq = max(s.own.NextSeq, s.seq+1)
-	if err := s.memory.write(s.keyFile); err != nil {
+	if err := s.memory.Save(); errors.Is(err, client.ErrMemoryUsed) {
+		return fmt.Errorf("%w; nothing was signed, try again", err)
+	} else if err != nil {
 		return err
 	}
-	if err := replaceFile(s.file, signed.Bytes(), 0o644); err != nil {
+	fate, err := s.source.write(ctx, signed)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.Err, "docket: signed %s; it has %d signatures now\n", s.file, len(signed.Headers()))
+	fmt.Fprintf(std.Err, "docket: signed %s; %s\n", s.source.name(), fate)
 	return nil
 }
 
@@ -188,26 +218,6 @@ func prefixed(prefix, s string) string {
 		return ""
 	}
 	return prefix + s
-}
-
-// errNotSigned is what the user chose.
-var errNotSigned = errors.New("not signed")
-
-// confirm asks at the terminal.
-func confirm(std cli.Streams) error {
-	in, ok := std.In.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return cli.Usage(errors.New("there is no terminal to ask at: --yes is missing"))
-	}
-	fmt.Fprint(std.Err, "Sign this? [y/N] ")
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return errNotSigned
-	}
-	return nil
 }
 
 // trustIn reads a trust policy; no file means nil.
@@ -224,4 +234,24 @@ func trustIn(file string) (*verify.Policy, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return p, nil
+}
+
+// replaceFile writes a file beside path and renames it.
+func replaceFile(path string, b []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docket-ledger/docket/api/client"
+	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -15,49 +17,107 @@ import (
 
 func submit(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket submit")
-	url := flags.String("ledger", "", "`URL` of the ledger, required")
-	trust := flags.String("policy", "", "trust policy `file`; without it the receipt is checked with the key that the ledger names itself")
-	out := flags.String("out", "", "write the receipt to this `file` (default DRAFT.tlog-proof, without the ending of DRAFT)")
+	s := submission{}
+	flags.StringVar(&s.url, "ledger", "", "`URL` of the ledger, required")
+	flags.StringVar(&s.trust, "policy", "", "trust policy `file`; without it the receipt is checked with the key that the ledger names itself")
+	flags.StringVar(&s.out, "out", "", "write the receipt to this `file` (default DRAFT.tlog-proof, without the ending of DRAFT)")
 	if err := flags.ParseArgs(args, 1, 1, "DRAFT", "docket submit decision.draft --ledger https://ledger.example.com"); err != nil {
 		return err
 	}
 	if err := flags.Require("ledger"); err != nil {
 		return err
 	}
-	file := flags.Arg(0)
-	if *out == "" {
-		*out = receiptFile(file)
+	s.file = flags.Arg(0)
+	if s.out == "" {
+		s.out = receiptFile(s.file)
 	}
-	draft, err := readDraft(file)
+	var err error
+	if s.draft, err = readDraft(s.file); err != nil {
+		return err
+	}
+	if len(s.draft.Headers()) == 0 {
+		return fmt.Errorf("nobody has signed %s yet: docket sign %s --key …", s.file, s.file)
+	}
+	if s.client, err = connect(s.url); err != nil {
+		return err
+	}
+	if s.memory, err = client.OpenMemory("", ""); err != nil {
+		return err
+	}
+	return s.send(ctx, std)
+}
+
+// A submission is a draft on its way into the log.
+type submission struct {
+	file, url, trust, out string
+	draft                 *record.Unverified
+	client                *client.Client
+	memory                *client.Memory
+}
+
+func (s *submission) send(ctx context.Context, std cli.Streams) error {
+	f, err := follow(ctx, s.client, s.draft.Payload().Head().Ledger, s.trust, s.memory, std)
 	if err != nil {
-		return err
+		return s.kept(err)
 	}
-	if len(draft.Headers()) == 0 {
-		return fmt.Errorf("nobody has signed %s yet: docket sign %s --key …", file, file)
-	}
-	c, err := connect(*url)
+	logged, err := f.Submit(ctx, s.draft.Bytes())
 	if err != nil {
+		return s.refused(ctx, err)
+	}
+	if err := replaceFile(s.out, logged.Receipt, 0o644); err != nil {
 		return err
 	}
-	policy, err := trustOr(ctx, c, *trust, std)
-	if err != nil {
+	return printRecorded(logged, s.out, s.url, std)
+}
+
+// kept adds to an error after which nothing is known that nothing is lost, and
+// how to go on.
+func (s *submission) kept(err error) error {
+	if cli.Code(err) != 3 {
 		return err
 	}
-	answer, err := c.Submit(ctx, draft.Bytes())
-	if err != nil {
-		return told(err)
+	command := "docket submit " + quoted(s.file) + " --ledger " + quoted(s.url)
+	if s.trust != "" {
+		command += " --policy " + quoted(s.trust)
 	}
-	if err := checkBare(answer, draft, policy); err != nil {
+	return cli.Unknown(fmt.Errorf("%w\nNothing is lost: %s is kept with all its signatures, and sending it again is safe. When the ledger answers:\n  %s", err, s.file, command))
+}
+
+// refused explains an error of Submit.
+func (s *submission) refused(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, verify.ErrOrigin):
+		return otherLedger(s.draft.Payload().Head().Ledger, err)
+	case errors.Is(err, client.ErrSplit), errors.Is(err, client.ErrUnproven):
 		return err
+	case hasCode(err, rules.SeqRepeat):
+		return fmt.Errorf("%w%s", told(err), s.whoSignsAgain(ctx))
 	}
-	full, proven, err := fetchReceipt(ctx, c, answer.ID, policy)
-	if err != nil {
-		return err
+	return s.kept(told(err))
+}
+
+// whoSignsAgain says whose number was used before, and how to mend that.
+func (s *submission) whoSignsAgain(ctx context.Context) string {
+	var b strings.Builder
+	for _, h := range s.draft.Headers() {
+		k, err := s.client.Key(ctx, h.KID)
+		if err != nil || h.Seq >= k.NextSeq {
+			continue
+		}
+		who := cli.Plain(k.Holder)
+		fmt.Fprintf(&b, "\nNumber %d of the key %s was used before. Only %s signs again, the other signatures stay:\n  docket sign %s --key KEY --ledger %s",
+			h.Seq, h.KID, who, quoted(s.file), quoted(s.url))
 	}
-	if err := replaceFile(*out, full, 0o644); err != nil {
-		return err
+	return b.String()
+}
+
+// hasCode reports whether a ledger refused with a code.
+func hasCode(err error, code rules.Code) bool {
+	var p *problem.Problem
+	if !errors.As(err, &p) {
+		return false
 	}
-	return printRecorded(answer, proven, *out, *url, std)
+	return slices.ContainsFunc(p.Codes, func(r problem.Reason) bool { return r.Code == string(code) })
 }
 
 // receiptFile names the receipt after the draft.
@@ -65,60 +125,13 @@ func receiptFile(draft string) string {
 	return strings.TrimSuffix(draft, ".draft") + ".tlog-proof"
 }
 
-// checkBare checks the answer to a submission: the record is in the log, under a
-// signature that policy trusts. If the ledger held the same statement with other
-// signatures, the answer is for that record, which only the full receipt holds.
-func checkBare(a client.Submitted, draft *record.Unverified, policy *verify.Policy) error {
-	receipt, err := verify.ParseReceipt([]byte(a.Receipt))
-	if err != nil {
-		return fmt.Errorf("the ledger's answer: %w", err)
-	}
-	if a.ID != draft.ID() {
-		if a.Known {
-			return nil
-		}
-		return fmt.Errorf("the ledger answered for another record, %s", a.ID)
-	}
-	if _, err := receipt.Check(policy, draft.Bytes()); err != nil {
-		return fmt.Errorf("the ledger's answer proves nothing: %w", err)
-	}
-	return nil
-}
-
-// fetchReceipt returns the full receipt of a record, checked.
-func fetchReceipt(ctx context.Context, c *client.Client, id record.ID, policy *verify.Policy) ([]byte, *verify.Proven, error) {
-	text, err := c.Receipt(ctx, id)
-	if err != nil {
-		return nil, nil, told(err)
-	}
-	receipt, err := verify.ParseReceipt(text)
-	if err != nil {
-		return nil, nil, err
-	}
-	proven, err := receipt.Check(policy, nil)
-	if errors.Is(err, verify.ErrNotShown) { // not all that supports it fits; docket-verify takes the rest beside it
-		extra, extraErr := verify.ParseExtra(receipt.Extra)
-		if extraErr != nil {
-			return nil, nil, extraErr
-		}
-		receipt.Extra = nil
-		proven, err = receipt.Check(policy, extra.Record)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("receipt of %s: %w", id, err)
-	}
-	if proven.ID != id {
-		return nil, nil, fmt.Errorf("the ledger gave the receipt of another record, %s", proven.ID)
-	}
-	return text, proven, nil
-}
-
-func printRecorded(a client.Submitted, proven *verify.Proven, out, url string, std cli.Streams) error {
+func printRecorded(l *client.Logged, out, url string, std cli.Streams) error {
+	proven := l.Proven
 	what := "recorded"
 	switch {
-	case a.Known && proven.Standing.Effective():
+	case l.Known && proven.Standing.Effective():
 		what = "was recorded before"
-	case a.Known:
+	case l.Known:
 		what = "was recorded before, as void"
 	}
 	fmt.Fprintf(std.Out, "%s\n  %s, a %s, as entry %d of %s\n", proven.ID, what, proven.Record.Payload().Head().Type,

@@ -22,7 +22,7 @@ printf 'log %s %s\nquorum none\n' "$vkey" "$url" >trust.policy
 
 # 2. Everybody makes a key of their own, and hands out the public half.
 for name in ada ben recovery dora erik; do
-	docket key new --out $name.jwk
+	docket key new --out $name.jwk --no-passphrase
 	docket key show $name.jwk --jwk >$name.pub
 done
 

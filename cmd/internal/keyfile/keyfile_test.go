@@ -3,12 +3,15 @@ package keyfile_test
 import (
 	"bytes"
 	"crypto"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
@@ -58,6 +61,114 @@ func TestWriteAndRead(t *testing.T) {
 	}
 	if _, err := keyfile.New("RS256"); err == nil {
 		t.Error("an RSA key was made")
+	}
+}
+
+// encrypted returns a JWE of text as another tool might write it.
+func encrypted(t *testing.T, alg jose.KeyAlgorithm, enc jose.ContentEncryption, iterations int, text []byte) []byte {
+	t.Helper()
+	e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: alg, Key: []byte("pw"), PBES2Count: iterations}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := e.Encrypt(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := sealed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(compact)
+}
+
+// withHeader replaces the protected header of a compact JWE.
+func withHeader(compact []byte, header string) []byte {
+	_, rest, _ := bytes.Cut(compact, []byte("."))
+	return append([]byte(base64.RawURLEncoding.EncodeToString([]byte(header))+"."), rest...)
+}
+
+// TestStretching: what Write writes asks for the iterations that the package
+// promises.
+func TestStretching(t *testing.T) {
+	key, err := keyfile.New(keyfile.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	if err := keyfile.Write(path, key, []byte("pw")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, _, _ := bytes.Cut(text, []byte("."))
+	b, err := base64.RawURLEncoding.DecodeString(string(header))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"p2c":600000`, `"alg":"PBES2-HS512+A256KW"`, `"enc":"A256GCM"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("header %s lacks %s", b, want)
+		}
+	}
+}
+
+func TestReadForeign(t *testing.T) {
+	dir := t.TempDir()
+	key, err := keyfile.New(keyfile.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keyfile.Write(filepath.Join(dir, "plain"), key, nil); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := os.ReadFile(filepath.Join(dir, "plain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := encrypted(t, jose.PBES2_HS256_A128KW, jose.A256GCM, 1000, plain)
+	read := func(text []byte) (crypto.Signer, bool, error) {
+		path, asked := filepath.Join(dir, "key"), false
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := keyfile.Read(path, func() ([]byte, error) { asked = true; return []byte("pw"), nil })
+		return got, asked, err
+	}
+	if got, asked, err := read(weak); err != nil || !asked || !got.(interface{ Equal(crypto.PrivateKey) bool }).Equal(key) {
+		t.Errorf("PBES2-HS256+A128KW of another tool: %v", err)
+	}
+	rsa := []byte(`{"kty":"RSA","n":"AQAB","e":"AQAB"}`)
+	seed := bytes.Replace(plain, []byte(`"d":"`), []byte(`"d":"A`), 1)
+	half := len(weak) / 2
+	for _, c := range []struct {
+		name, want string
+		text       []byte
+	}{
+		{"iterations without end", "iterations", withHeader(weak, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2000000000,"p2s":"AAAAAAAAAAAAAAAA"}`)},
+		{"iterations that overflow", "iterations", withHeader(weak, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":99999999999999999999,"p2s":"AAAAAAAAAAAAAAAA"}`)},
+		{"no iterations", "iterations", withHeader(weak, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2s":"AAAAAAAAAAAAAAAA"}`)},
+		{"header changed", "wrong passphrase", withHeader(weak, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2000,"p2s":"AAAAAAAAAAAAAAAA"}`)},
+		{"JWE cut short", "cut short", weak[:half]},
+		{"JWE cut at the end", "wrong passphrase, or the file is damaged", weak[:len(weak)-2]},
+		{"another JWE", "neither a JWK", encrypted(t, jose.PBES2_HS512_A256KW, jose.A128CBC_HS256, 1000, plain)},
+		{"no key inside", "not a private JWK", encrypted(t, jose.PBES2_HS256_A128KW, jose.A256GCM, 1000, []byte("hello"))},
+		{"JWK cut short", "cut short", plain[:len(plain)/2]},
+		{"x and d of two keys", "not a private JWK", seed},
+		{"an RSA key", "no private key", rsa},
+		{"an SSH key", "neither a JWK", []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n")},
+		{"nothing", "neither a JWK", nil},
+		{"too much", "more than 65536 bytes", bytes.Repeat([]byte(" "), 65<<10)},
+	} {
+		got, asked, err := read(c.text)
+		if err == nil || got != nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if asked != strings.HasPrefix(c.want, "wrong") && c.name != "no key inside" {
+			t.Errorf("%s: asked for the passphrase: %v", c.name, asked)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func NewSubjectKey(path string) (SubjectKey, error) {
 
 // ReadSubjectKey reads a key.
 func ReadSubjectKey(path string) (SubjectKey, error) {
-	text, err := readFile(path)
+	text, err := readFile(path, false)
 	if err != nil {
 		return SubjectKey{}, err
 	}
