@@ -256,3 +256,33 @@ func readFile(ctx context.Context, src Source, id tile.ID) (data []byte, read ti
 func (t *Tree) noEntry(index int64) error {
 	return fmt.Errorf("no entry %d in a log of size %d", index, t.cp.Size)
 }
+
+// File returns the bytes of a tile or bundle of the tree, in the width that the
+// tree gives it (tile.Width): what a copy of the log holds under id.Path.
+func (t *Tree) File(ctx context.Context, id tile.ID) ([]byte, error) {
+	if w := tile.Width(id.Level, id.N, t.cp.Size); w == 0 || w != id.Width {
+		return nil, fmt.Errorf("%s is not in a log of size %d", id.Path(), t.cp.Size)
+	}
+	if id.Level == tile.Entries {
+		entries, err := t.Bundle(ctx, id.N)
+		if err != nil {
+			return nil, err
+		}
+		var bundle []byte
+		for _, e := range entries {
+			if bundle, err = tile.AppendEntry(bundle, e); err != nil {
+				return nil, err
+			}
+		}
+		return bundle, nil
+	}
+	nodes, err := t.tile(ctx, id.Level, id.N)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, id.Width*tlog.HashSize)
+	for _, h := range nodes[0] {
+		b = append(b, h[:]...)
+	}
+	return b, nil
+}

@@ -14,36 +14,6 @@ import (
 	"github.com/docket-ledger/docket/verify/tile"
 )
 
-// mirror copies the whole log from a source into a folder, as the static files
-// of c2sp.org/tlog-tiles.
-func mirror(ctx context.Context, src verify.Source, dir string, policy *verify.Policy) error {
-	note, err := src.ReadFile(ctx, "checkpoint")
-	if err != nil {
-		return err
-	}
-	signed, err := policy.Open(note)
-	if err != nil {
-		return err
-	}
-	write := func(path string, b []byte) error {
-		file := filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return err
-		}
-		return os.WriteFile(file, b, 0o644)
-	}
-	for id := range tile.All(signed.Checkpoint.Size) {
-		b, err := src.ReadFile(ctx, id.Path())
-		if err != nil {
-			return err
-		}
-		if err := write(id.Path(), b); err != nil {
-			return err
-		}
-	}
-	return write("checkpoint", note) // last: what it covers is there
-}
-
 // audit audits a folder and returns the findings beside the summary.
 func audit(ctx context.Context, dir string, policy *verify.Policy) (*verify.Summary, []verify.Finding, error) {
 	var found []verify.Finding

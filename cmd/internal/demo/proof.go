@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docket-ledger/docket/cmd/internal/mirror"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -33,7 +34,7 @@ func (t *teller) prove() error {
 		return err
 	}
 	for _, copied := range []string{"mirror", "altered"} {
-		if err := mirror(t.ctx, t.ledger, t.path(copied), t.policy); err != nil {
+		if _, err := mirror.Sync(t.ctx, mirror.Config{Source: t.ledger, Policies: []*verify.Policy{t.policy}, Dir: t.path(copied)}); err != nil {
 			return err
 		}
 	}
