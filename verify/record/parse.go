@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
@@ -28,13 +29,19 @@ type Unverified struct {
 	payload Payload
 	headers []Header
 	raw     [][]byte // the decoded signatures
+
+	hashed sync.Once
+	leaf   tlog.Hash // once hashed
 }
 
 // Bytes returns the record as received; the caller must not change it.
 func (u *Unverified) Bytes() []byte { return u.bytes }
 
 // Leaf returns the RFC 6962 leaf hash of the record.
-func (u *Unverified) Leaf() tlog.Hash { return tlog.RecordHash(u.bytes) }
+func (u *Unverified) Leaf() tlog.Hash {
+	u.hashed.Do(func() { u.leaf = tlog.RecordHash(u.bytes) })
+	return u.leaf
+}
 
 // ID returns the record's id. A draft has the id that it would have if nobody
 // else signed.

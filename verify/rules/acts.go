@@ -310,7 +310,7 @@ func (e *exam) appeal(p *record.Appeal) error {
 			e.void(AppealTooLate)
 		}
 	}
-	waits := appealRow{shortID(e.record.ID()), id, e.begins(rule)}
+	waits := appealRow{e.short(), id, e.begins(rule)}
 	e.put(rowAppeal+p.Case, waits.encode())
 	next := *c
 	e.moved(p.Case, &next)
@@ -407,7 +407,7 @@ func (e *exam) rulers(a *actRow) ([]record.Quorum, error) {
 // decision is in force no more: while the appeal was open the measure may have
 // been lifted.
 func (e *exam) ruleOn(p *record.Ruling, c *caseRow, a *actRow, decision string) {
-	next, id := *c, shortID(e.record.ID())
+	next, id := *c, e.short()
 	own := &actRow{ruling: true, action: a.action, index: e.index, begin: e.begins(0).begin, until: p.Until.Unix(),
 		count: int64(len(e.signers)), clauses: a.clauses}
 	inForce := c.by == decision

@@ -154,7 +154,7 @@ func subjectHash(s record.Subject) string { return shortID(record.ID("d-" + s.Re
 
 // moved writes a case whose newest act is this record.
 func (e *exam) moved(name string, c *caseRow) {
-	c.tip = shortID(e.record.ID())
+	c.tip = e.short()
 	c.signers = slices.Clone(c.signers)
 	for _, s := range e.signers {
 		if s.key == nil {
@@ -311,7 +311,7 @@ func (e *exam) moveCase(c *caseRow, d *record.Decision, from string) {
 	next.proposed = nil
 	inForce := slices.Contains(Measures, record.Action(from))
 	if !inForce || !slices.Contains(mild, d.Action) {
-		next.state, next.by = string(d.Action), shortID(e.record.ID())
+		next.state, next.by = string(d.Action), e.short()
 	}
 	e.moved(d.Case, next)
 }

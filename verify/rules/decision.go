@@ -41,12 +41,12 @@ func (e *exam) decide(d *record.Decision) error {
 				must.signers = append(must.signers, s.key.Number)
 			}
 		}
-		e.put(rowPending+shortID(e.record.ID()), must.encode())
+		e.put(rowPending+e.short(), must.encode())
 	}
 	if err := e.precedents(d); err != nil {
 		return err
 	}
-	e.put(rowAct+shortID(e.record.ID()), e.actOf(d, clauses, quorums).encode())
+	e.put(rowAct+e.short(), e.actOf(d, clauses, quorums).encode())
 	e.moveCase(c, d, from)
 	return nil
 }

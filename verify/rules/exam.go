@@ -41,6 +41,12 @@ type signer struct {
 // errEnd ends an examination early; the codes say why.
 var errEnd = errors.New("examination ended")
 
+// short is the beginning of the hash of this record, see shortID.
+func (e *exam) short() string {
+	leaf := e.record.Leaf()
+	return string(leaf[:idBytes])
+}
+
 func (e *exam) void(code Code) { e.codes = append(e.codes, code) }
 
 func (e *exam) voidf(code Code, format string, args ...any) {
