@@ -52,6 +52,7 @@ var program = cli.Program{
 	}, actCommands(), []cli.Command{
 		{Name: "due", Short: "says who owes what until when", Run: due},
 		{Name: "sign", Short: "signs a draft", Run: sign},
+		{Name: "inbox", Short: "lists the drafts that wait for your signature", Run: inbox},
 		{Name: "submit", Short: "sends a draft to the ledger and keeps the receipt", Run: submit},
 		{Name: "show", Short: "says in words what a draft, record or receipt states", Run: show},
 		cli.Version("docket"),

@@ -56,13 +56,20 @@ func sign(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket sign")
 	keys := addKeyFlags(flags)
 	yes := flags.Bool("yes", false, "sign without asking")
+	post := flags.Bool("post", false, "give the draft to the ledger's inbox for the others to sign")
 	url := flags.String("ledger", "", "`URL` of the ledger: fetches your next number and the newest checkpoint; without it those that are remembered count")
 	trust := flags.String("policy", "", "trust policy `file`; without it the log key of the first time counts")
-	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket sign decision.draft --key my.jwk --ledger https://ledger.example.com")
+	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket sign decision.draft --key my.jwk --ledger https://ledger.example.com\n"+
+		"  docket sign decision.draft --agent --ledger https://ledger.example.com --post\n  docket sign draft-… --key my.jwk --ledger https://ledger.example.com")
 	if err != nil {
 		return err
 	}
-	s, err := openSigning(ctx, draftFile(args[0]), keys, std)
+	if *url == "" && (*post || isDraftID(args[0])) {
+		return cli.Usage(errors.New("--ledger is missing, whose inbox the draft is for"))
+	}
+	s, err := openSigning(ctx, keys, std, func(key *identity) (draftSource, error) {
+		return sourceOf(args[0], *url, *post, key)
+	})
 	if err != nil {
 		return err
 	}
@@ -89,7 +96,7 @@ func charterSign(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSigning(ctx, draftFile(args[0]), keys, std)
+	s, err := openSigning(ctx, keys, std, func(*identity) (draftSource, error) { return draftFile(args[0]), nil })
 	if err != nil {
 		return err
 	}
@@ -100,29 +107,33 @@ func charterSign(ctx context.Context, args []string, std cli.Streams) error {
 	return s.finish(ctx, *yes, std)
 }
 
-// openSigning reads a draft and opens the key.
-func openSigning(ctx context.Context, source draftSource, keys *keyFlags, std cli.Streams) (*signing, error) {
-	draft, err := source.read(ctx)
-	if err != nil {
-		return nil, err
-	}
+// openSigning opens the key, and reads the draft from where source says.
+func openSigning(ctx context.Context, keys *keyFlags, std cli.Streams, source func(*identity) (draftSource, error)) (*signing, error) {
 	key, err := keys.open(ctx, std)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSigning(source, draft, key)
+	s, err := newSigning(ctx, key, source)
 	if err != nil {
 		key.close()
 	}
 	return s, err
 }
 
-func newSigning(source draftSource, draft *record.Unverified, key *identity) (*signing, error) {
+func newSigning(ctx context.Context, key *identity, source func(*identity) (draftSource, error)) (*signing, error) {
 	memory, err := key.memory()
 	if err != nil {
 		return nil, err
 	}
-	return &signing{source: source, draft: draft, key: key, memory: memory, own: memory.Ledger(draft.Payload().Head().Ledger)}, nil
+	from, err := source(key)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := from.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &signing{source: from, draft: draft, key: key, memory: memory, own: memory.Ledger(draft.Payload().Head().Ledger)}, nil
 }
 
 func readDraft(file string) (*record.Unverified, error) {

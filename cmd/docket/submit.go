@@ -18,30 +18,32 @@ import (
 func submit(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket submit")
 	s := submission{}
+	keys := addKeyFlags(flags)
 	flags.StringVar(&s.url, "ledger", "", "`URL` of the ledger, required")
-	flags.StringVar(&s.trust, "policy", "", "trust policy `file`; without it the receipt is checked with the key that the ledger names itself")
+	flags.StringVar(&s.trust, "policy", "", "trust policy `file`; without it the receipt is checked with the key that is remembered, or that the ledger names itself")
 	flags.StringVar(&s.out, "out", "", "write the receipt to this `file` (default DRAFT.tlog-proof, without the ending of DRAFT)")
-	if err := flags.ParseArgs(args, 1, 1, "DRAFT", "docket submit decision.draft --ledger https://ledger.example.com"); err != nil {
+	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket submit decision.draft --ledger https://ledger.example.com\n"+
+		"  docket submit draft-… --key my.jwk --ledger https://ledger.example.com")
+	if err != nil {
 		return err
 	}
 	if err := flags.Require("ledger"); err != nil {
 		return err
 	}
-	s.file = flags.Arg(0)
+	s.file = args[0]
 	if s.out == "" {
 		s.out = receiptFile(s.file)
-	}
-	var err error
-	if s.draft, err = readDraft(s.file); err != nil {
-		return err
-	}
-	if len(s.draft.Headers()) == 0 {
-		return fmt.Errorf("nobody has signed %s yet: docket sign %s --key …", s.file, s.file)
 	}
 	if s.client, err = connect(s.url); err != nil {
 		return err
 	}
-	if s.memory, err = client.OpenMemory("", ""); err != nil {
+	if keys.given() {
+		if s.key, err = keys.open(ctx, std); err != nil {
+			return err
+		}
+		defer s.key.close()
+	}
+	if err := s.read(ctx); err != nil {
 		return err
 	}
 	return s.send(ctx, std)
@@ -50,9 +52,35 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 // A submission is a draft on its way into the log.
 type submission struct {
 	file, url, trust, out string
-	draft                 *record.Unverified
 	client                *client.Client
+	draft                 *record.Unverified
+	key                   *identity // nil if none is named
 	memory                *client.Memory
+}
+
+// read reads the draft, from the ledger's inbox or a file, and what is
+// remembered of the ledger.
+func (s *submission) read(ctx context.Context) (err error) {
+	switch {
+	case isDraftID(s.file) && s.key == nil:
+		return cli.Usage(errors.New("--key is missing, or --agent: the ledger shows drafts to those whose keys are in force"))
+	case isDraftID(s.file):
+		s.draft, err = inboxDraft{client: s.client, url: s.url, id: s.file, key: s.key}.read(ctx)
+	default:
+		s.draft, err = readDraft(s.file)
+	}
+	if err != nil {
+		return err
+	}
+	if len(s.draft.Headers()) == 0 {
+		return fmt.Errorf("nobody has signed %s yet: docket sign %s --key …", s.file, s.file)
+	}
+	if s.key != nil {
+		s.memory, err = s.key.memory()
+	} else {
+		s.memory, err = client.OpenMemory("", "")
+	}
+	return err
 }
 
 func (s *submission) send(ctx context.Context, std cli.Streams) error {
@@ -77,10 +105,13 @@ func (s *submission) kept(err error) error {
 		return err
 	}
 	command := "docket submit " + quoted(s.file) + " --ledger " + quoted(s.url)
+	if s.key != nil {
+		command += " " + s.key.flags
+	}
 	if s.trust != "" {
 		command += " --policy " + quoted(s.trust)
 	}
-	return cli.Unknown(fmt.Errorf("%w\nNothing is lost: %s is kept with all its signatures, and sending it again is safe. When the ledger answers:\n  %s", err, s.file, command))
+	return cli.Unknown(fmt.Errorf("%w\nNothing is lost: %s keeps all its signatures, and sending it again is safe. When the ledger answers:\n  %s", err, s.file, command))
 }
 
 // refused explains an error of Submit.
@@ -104,9 +135,12 @@ func (s *submission) whoSignsAgain(ctx context.Context) string {
 		if err != nil || h.Seq >= k.NextSeq {
 			continue
 		}
-		who := cli.Plain(k.Holder)
-		fmt.Fprintf(&b, "\nNumber %d of the key %s was used before. Only %s signs again, the other signatures stay:\n  docket sign %s --key KEY --ledger %s",
-			h.Seq, h.KID, who, quoted(s.file), quoted(s.url))
+		who, flags := cli.Plain(k.Holder), "--key KEY"
+		if s.key != nil && s.key.jwk.KID() == h.KID {
+			flags = s.key.flags
+		}
+		fmt.Fprintf(&b, "\nNumber %d of the key %s was used before. Only %s signs again, the other signatures stay:\n  docket sign %s %s --ledger %s",
+			h.Seq, h.KID, who, quoted(s.file), flags, quoted(s.url))
 	}
 	return b.String()
 }

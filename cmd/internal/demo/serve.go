@@ -9,6 +9,7 @@ import (
 
 	"github.com/docket-ledger/docket/api"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/ledger/drafts"
 )
 
 // drainTime is how long requests that run may take to end.
@@ -24,7 +25,16 @@ func (t *teller) serve(l net.Listener) error {
 	t.say("   docket decide %s --subject-key %s --out my.draft", t.path("decision.yaml"), t.path("keys", "subject.key"))
 	t.say("   docket sign my.draft --key %s --ledger %s   (then reviewer.jwk)", t.path("keys", "archivist.jwk"), url)
 	t.say("   docket submit my.draft --ledger %s --policy %s", url, t.path("trust.policy"))
-	server := api.Server(api.New(t.ledger, api.Options{}), nil)
+	terms, err := t.ledger.Terms(t.ctx)
+	if err != nil {
+		return err
+	}
+	waiting, err := drafts.Open(drafts.Config{Dir: t.path("ledger", "drafts"),
+		Life: func() time.Duration { return time.Duration(terms.DraftLife) * time.Hour }})
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	server := api.Server(api.New(t.ledger, api.Options{Drafts: waiting}), nil)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
@@ -34,7 +44,7 @@ func (t *teller) serve(l net.Listener) error {
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	err := server.Shutdown(drain)
+	err = server.Shutdown(drain)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
