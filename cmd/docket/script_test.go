@@ -3,14 +3,20 @@ package main
 import (
 	"crypto/rand"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +45,7 @@ func TestScripts(t *testing.T) {
 
 			"truncate": truncate,
 			"agent":    sshAgentCmd,
+			"swallow":  swallow,
 		},
 	})
 }
@@ -79,13 +86,17 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// await waits until a ledger answers: await http://$ADDR
+// await waits until a ledger answers, or a file is there: await http://$ADDR
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await URL")
+		ts.Fatalf("usage: await URL, or FILE")
 	}
 	for range 300 {
-		if resp, err := http.Get(args[0] + "/checkpoint"); err == nil {
+		if !strings.HasPrefix(args[0], "http://") {
+			if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+				return
+			}
+		} else if resp, err := http.Get(args[0] + "/checkpoint"); err == nil {
 			ts.Check(resp.Body.Close())
 			return
 		}
@@ -124,4 +135,33 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(ts.ReadFile(args[0])[:n]), 0o600))
+}
+
+// swallow puts a server before the ledger at a URL, and its own URL into a
+// variable. It hands on what it is asked, but the answer to the first submission
+// it keeps, and makes a file when it has it: swallow http://$ADDR PROXY taken
+func swallow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: swallow URL VARIABLE FILE")
+	}
+	ledger, err := url.Parse(args[0])
+	ts.Check(err)
+	file := ts.MkAbs(args[2])
+	var swallowed atomic.Bool
+	proxy := httputil.NewSingleHostReverseProxy(ledger)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || swallowed.Swap(true) {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		proxy.ServeHTTP(answer, r)
+		if err := os.WriteFile(file, []byte(strconv.Itoa(answer.Code)), 0o644); err != nil {
+			panic(err)
+		}
+		<-r.Context().Done() // until whoever asked is gone
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(args[1], server.URL)
 }
