@@ -28,6 +28,16 @@ func TestSubmitAgain(t *testing.T) {
 		{"at once", nil, 1, 1, 0},
 		{"connection breaks", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 3, 3, 0},
 		{"busy", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "1"); w.WriteHeader(503) }, 2, 2, 0},
+		{"busy until a time", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", time.Now().Add(2*time.Second).UTC().Format(http.TimeFormat))
+			w.WriteHeader(503)
+		}, 2, 2, 0},
+		{"busy for nobody knows how long", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "soon"); w.WriteHeader(503) }, 0, 1, 503},
+		{"busy until a time that is over", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT")
+			w.WriteHeader(503)
+		}, 0, 1, 503},
+		{"too many requests", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "1"); w.WriteHeader(429) }, 2, 2, 0},
 		{"halted", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "60"); w.WriteHeader(503) }, 0, 1, 503},
 		{"refused", func(w http.ResponseWriter) { w.WriteHeader(422) }, 0, 1, 422},
 		{"never an answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 0, 4, 0},
