@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -95,11 +96,21 @@ type Logged struct {
 // another process: keep b until there is a receipt. Submit itself does so a few
 // times, as Client.Submit.
 func (f *Follower) Submit(ctx context.Context, b []byte) (*Logged, error) {
+	return f.submit(ctx, b, func() (Submitted, error) { return f.c.submit(ctx, b) })
+}
+
+// SubmitVoid is Submit of a record that is to be logged as void if the rules
+// refuse it: Proven.Standing says what it became. key is one that has signed it.
+func (f *Follower) SubmitVoid(ctx context.Context, key crypto.Signer, b []byte) (*Logged, error) {
+	return f.submit(ctx, b, func() (Submitted, error) { return f.c.SubmitVoid(ctx, key, b) })
+}
+
+func (f *Follower) submit(ctx context.Context, b []byte, send func() (Submitted, error)) (*Logged, error) {
 	u, err := record.Parse(b)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := f.c.Submit(ctx, b)
+	answer, err := again(ctx, send)
 	if err != nil {
 		return nil, err
 	}

@@ -352,6 +352,12 @@ func TestSubmitVerified(t *testing.T) {
 	if _, err := f.Submit(ctx, s.Sign(s.Decision("case-4"), "dora")); !errors.As(err, &p) || p.Code != "quorum.short" {
 		t.Errorf("too few signatures: %v", err)
 	}
+	if v, err := f.SubmitVoid(ctx, ledgertest.Key("dora"), s.Sign(s.Decision("case-4"), "dora")); err != nil || v.Proven.Standing.Effective() || v.Known {
+		t.Errorf("logged as void: %+v, %v", v, err)
+	}
+	if _, err := f.SubmitVoid(ctx, ledgertest.Key("erik"), s.Sign(s.Decision("case-5"), "dora")); !errors.As(err, &p) || p.Status != http.StatusForbidden {
+		t.Errorf("as void by one who did not sign: %v", err)
+	}
 	if _, err := f.Submit(ctx, []byte("{}")); record.CodeOf(err) != record.Malformed {
 		t.Errorf("no record: %v", err)
 	}

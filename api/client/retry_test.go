@@ -43,6 +43,7 @@ func TestSubmitAgain(t *testing.T) {
 		{"never an answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 0, 4, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			var sent atomic.Int64
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if b, err := io.ReadAll(r.Body); err != nil || string(b) != "record" {

@@ -21,6 +21,7 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 	keys := addKeyFlags(flags)
 	flags.StringVar(&s.url, "ledger", "", "`URL` of the ledger, required")
 	flags.StringVar(&s.trust, "policy", "", "trust policy `file`; without it the receipt is checked with the key that is remembered, or that the ledger names itself")
+	flags.BoolVar(&s.void, "void", false, "if the rules refuse it, log it as void, to show for ever that it was tried; needs your key, which has signed it")
 	flags.StringVar(&s.out, "out", "", "write the receipt to this `file` (default DRAFT.tlog-proof, without the ending of DRAFT)")
 	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket submit decision.draft --ledger https://ledger.example.com\n"+
 		"  docket submit draft-… --key my.jwk --ledger https://ledger.example.com")
@@ -29,6 +30,9 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	if err := flags.Require("ledger"); err != nil {
 		return err
+	}
+	if s.void && !keys.given() {
+		return cli.Usage(errors.New("--void needs --key, or --agent: a key that has signed the draft"))
 	}
 	s.file = args[0]
 	if s.out == "" {
@@ -52,6 +56,7 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 // A submission is a draft on its way into the log.
 type submission struct {
 	file, url, trust, out string
+	void                  bool
 	client                *client.Client
 	draft                 *record.Unverified
 	key                   *identity // nil if none is named
@@ -88,7 +93,12 @@ func (s *submission) send(ctx context.Context, std cli.Streams) error {
 	if err != nil {
 		return s.kept(err)
 	}
-	logged, err := f.Submit(ctx, s.draft.Bytes())
+	var logged *client.Logged
+	if s.void {
+		logged, err = f.SubmitVoid(ctx, s.key, s.draft.Bytes())
+	} else {
+		logged, err = f.Submit(ctx, s.draft.Bytes())
+	}
 	if err != nil {
 		return s.refused(ctx, err)
 	}
@@ -107,6 +117,9 @@ func (s *submission) kept(err error) error {
 	command := "docket submit " + quoted(s.file) + " --ledger " + quoted(s.url)
 	if s.key != nil {
 		command += " " + s.key.flags
+	}
+	if s.void {
+		command += " --void"
 	}
 	if s.trust != "" {
 		command += " --policy " + quoted(s.trust)
@@ -163,6 +176,8 @@ func printRecorded(l *client.Logged, out, url string, std cli.Streams) error {
 	proven := l.Proven
 	what := "recorded"
 	switch {
+	case !l.Known && !proven.Standing.Effective():
+		what = "recorded as void: it counts for nothing, and stays"
 	case l.Known && proven.Standing.Effective():
 		what = "was recorded before"
 	case l.Known:
