@@ -33,6 +33,7 @@ import (
 	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // A Ledger is what is served. *ledger.Ledger is one; see there for what the
@@ -47,6 +48,10 @@ type Ledger interface {
 	Due(ctx context.Context, at int64) (ledger.Due, error)
 	InForce(ctx context.Context, kid string) error
 	Examine(ctx context.Context, record []byte) (record.Checked, error)
+	Policies(ctx context.Context, p ledger.Page) (ledger.List[rules.PolicyInfo], error)
+	Policy(ctx context.Context, name string) (rules.PolicyInfo, error)
+	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)
+	Case(ctx context.Context, name string, from int64, limit int) (ledger.Case, error)
 	Stated(ctx context.Context, payload []byte) (record.ID, error)
 	Ready() error
 	verify.Source

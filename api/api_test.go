@@ -358,3 +358,11 @@ func TestLog(t *testing.T) {
 		}
 	}
 }
+
+// decode parses a JSON object.
+func decode(t *testing.T, body string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), v); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+}

@@ -22,5 +22,5 @@ func (s *server) due(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", brief)
-	return replyJSON(w, http.StatusOK, client.Due{Size: due.Size, Time: due.Time, Duties: due.Duties})
+	return replyTagged(w, r, client.Due{Size: due.Size, Time: due.Time, Duties: due.Duties})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // broken is a ledger of which every method fails with err, or panics if there is
@@ -46,6 +47,18 @@ func (b broken) InForce(context.Context, string) error              { return b.f
 func (b broken) Examine(context.Context, []byte) (record.Checked, error) {
 	return record.Checked{}, b.fail()
 }
+func (b broken) Policies(context.Context, ledger.Page) (ledger.List[rules.PolicyInfo], error) {
+	return ledger.List[rules.PolicyInfo]{}, b.fail()
+}
+func (b broken) Policy(context.Context, string) (rules.PolicyInfo, error) {
+	return rules.PolicyInfo{}, b.fail()
+}
+func (b broken) Keys(context.Context, ledger.Page) (ledger.List[ledger.Key], error) {
+	return ledger.List[ledger.Key]{}, b.fail()
+}
+func (b broken) Case(context.Context, string, int64, int) (ledger.Case, error) {
+	return ledger.Case{}, b.fail()
+}
 func (b broken) Stated(context.Context, []byte) (record.ID, error) { return "", b.fail() }
 func (b broken) Ready() error                                      { return b.fail() }
 func (b broken) ReadFile(context.Context, string) ([]byte, error)  { return nil, b.fail() }
@@ -69,7 +82,7 @@ func TestFailures(t *testing.T) {
 		{fmt.Errorf("secret reason: %w", fs.ErrNotExist), 404, problem.NotFound, "", "DEBUG"},
 	} {
 		url, log := serve(t, broken{test.err})
-		for _, path := range []string{"/v1/records", "/v1/records/d-x", "/v1/records/d-x/receipt", "/v1/keys/k", "/v1/log", "/checkpoint", "/tile/0/000", "/readyz", "/"} {
+		for _, path := range []string{"/v1/records", "/v1/records/d-x", "/v1/records/d-x/receipt", "/v1/keys/k", "/v1/keys", "/v1/policies", "/v1/policies/p", "/v1/cases/c", "/v1/log", "/checkpoint", "/tile/0/000", "/readyz", "/"} {
 			method := "GET"
 			if path == "/v1/records" {
 				method = "POST"
@@ -133,6 +146,24 @@ func TestPaths(t *testing.T) {
 		{"GET /v2/log", 404, ""},
 		{"GET /debug/pprof/", 404, ""},
 		{"GET /v1/records", 405, "POST"},
+		{"GET /v1/policies/", 404, ""},
+		{"GET /v1/policies/none", 404, ""},
+		{"GET /v1/cases", 404, ""},
+		{"GET /v1/cases/none", 404, ""},
+		{"GET /v1/cases/%00", 404, ""},
+		{"GET /v1/policies?limit=0", 400, ""},
+		{"GET /v1/policies?limit=1001", 400, ""},
+		{"GET /v1/keys?limit=x", 400, ""},
+		{"GET /v1/keys?limit=", 400, ""},
+		{"GET /v1/keys?limit=1&limit=2", 400, ""},
+		{"GET /v1/keys?limit=1&cursor=%FF&other=1", 200, ""},
+		{"GET /v1/cases/none?cursor=x", 400, ""},
+		{"GET /v1/cases/none?cursor=-1", 400, ""},
+		{"GET /v1/cases/none?cursor=9223372036854775807", 400, ""},
+		{"POST /v1/policies", 405, "GET, HEAD"},
+		{"PATCH /v1/policies/abuse", 405, "GET, HEAD"},
+		{"DELETE /v1/keys", 405, "GET, HEAD"},
+		{"POST /v1/cases/case", 405, "GET, HEAD"},
 		{"PUT /v1/records", 405, "POST"},
 		{"OPTIONS /v1/records", 405, "POST"},
 		{"POST /v1/log", 405, "GET, HEAD"},

@@ -191,6 +191,12 @@ func (s *server) key(w *response, r *http.Request) error {
 		return err
 	}
 	w.about = k.KID
+	w.Header().Set("Cache-Control", fresh)
+	return replyTagged(w, r, keyObject(k))
+}
+
+// keyObject is the JSON form of a key.
+func keyObject(k ledger.Key) client.Key {
 	answer := client.Key{
 		KID: k.KID, JWK: k.JWK, Holder: k.Holder, Roles: k.Roles, EnrolledAt: k.Indexes,
 		ValidUntil: k.ValidUntil, Recovery: k.Recovery, NextSeq: k.NextSeq,
@@ -198,8 +204,7 @@ func (s *server) key(w *response, r *http.Request) error {
 	if k.Revoked != nil {
 		answer.Revoked = &client.Revocation{Index: k.Revoked.Index, Reason: k.Revoked.Reason, Since: k.Revoked.Since}
 	}
-	w.Header().Set("Cache-Control", fresh)
-	return replyTagged(w, r, answer)
+	return answer
 }
 
 // checkpoint answers with the newest signed head.

@@ -47,6 +47,10 @@ func New(l Ledger, opt Options) http.Handler {
 	}
 	r.Path("/v1/log").Handler(s.endpoint("log", get(s.info)))
 	r.Path("/v1/due").Handler(s.endpoint("due", get(s.due)))
+	r.Path("/v1/policies").Handler(s.endpoint("policies", get(s.policies)))
+	r.Path("/v1/policies/{policy}").Handler(s.endpoint("policy", get(s.policy)))
+	r.Path("/v1/cases/{case}").Handler(s.endpoint("case", get(s.caseOf)))
+	r.Path("/v1/keys").Handler(s.endpoint("keys", get(s.keys)))
 	r.Path("/v1/keys/{kid}").Handler(s.endpoint("key", get(s.key)))
 	r.Path("/checkpoint").Handler(s.endpoint("checkpoint", get(s.checkpoint)))
 	r.PathPrefix("/tile/").Handler(s.endpoint("tile", get(s.tile)))
@@ -70,7 +74,9 @@ receipts and the log offline.
   POST /v1/drafts                keeps a record for others to sign; this and the next with a proof of a key (DPoP)
   GET  /v1/drafts, /{id}         what waits for signatures
   GET  /v1/due                   who owes what until when
-  GET  /v1/keys/{kid}            holder, roles and validity of a key
+  GET  /v1/policies, /{policy}   the rules that decisions rest on, and since when
+  GET  /v1/cases/{case}          all records of a case, and what is in force
+  GET  /v1/keys, /{kid}          holder, roles and validity of keys
   GET  /v1/log                   name, key, size and rules of this ledger
   GET  /checkpoint               the signed head of the log (c2sp.org/tlog-checkpoint)
   GET  /tile/...                 the log itself (c2sp.org/tlog-tiles)
@@ -121,7 +127,7 @@ func (m methods) handle(w *response, r *http.Request) error {
 }
 
 // exposed are the headers that pages of other sites may read.
-const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, ETag, Retry-After"
+const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, Docket-Size, ETag, Retry-After"
 
 // std makes an http.Handler a handler.
 func std(h http.Handler) handler {

@@ -173,7 +173,9 @@ func (w *writer) admit(item *waiter, in []*waiter, same map[*waiter]int) (*rules
 		}
 		w.voided[item.leaf] = true
 	}
-	w.overlay.Judged(s, item.payload)
+	if err := w.overlay.Judged(s, item.payload, item.record.Payload()); err != nil {
+		return nil, &answer{err: w.l.halt(err)}
+	}
 	w.nodes.add(item.leaf)
 	return &s, nil
 }

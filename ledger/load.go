@@ -113,15 +113,18 @@ func (l *Ledger) replayRange(ctx context.Context, start, end int64) error {
 		index := start + int64(i)
 		var s rules.Standing
 		var payload []byte
+		var says record.Payload
 		if errs[i] != nil {
 			s = rules.Void(index, leaf, errs[i])
 		} else {
 			if s, err = w.fold.Apply(index, records[i]); err != nil {
 				return err
 			}
-			payload = records[i].PayloadBytes()
+			payload, says = records[i].PayloadBytes(), records[i].Payload()
 		}
-		w.overlay.Judged(s, payload)
+		if err := w.overlay.Judged(s, payload, says); err != nil {
+			return err
+		}
 		w.nodes.add(tlog.RecordHash(leaf))
 	}
 	root, err := w.nodes.root()

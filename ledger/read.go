@@ -69,15 +69,7 @@ type Key struct {
 // Key returns a key by its thumbprint. The error wraps fs.ErrNotExist if it was
 // never enrolled.
 func (l *Ledger) Key(_ context.Context, kid string) (Key, error) {
-	info, err := rules.ReadKey(l.cfg.State, kid)
-	if err != nil {
-		return Key{}, err
-	}
-	if info == nil {
-		return Key{}, fmt.Errorf("no key %.60q in this ledger: %w", kid, fs.ErrNotExist)
-	}
-	next, err := rules.NextSeq(l.cfg.State, kid)
-	return Key{KeyInfo: *info, KID: kid, NextSeq: next}, err
+	return readKey(l.cfg.State, kid)
 }
 
 // Info describes the ledger as it stands.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,7 +22,8 @@ const maxListing = 32 << 20
 // to the draft that states the same. key is one that has signed it.
 func (c *Client) PostDraft(ctx context.Context, key crypto.Signer, record []byte) (Draft, error) {
 	var d Draft
-	return d, c.proven(ctx, key, http.MethodPost, "v1/drafts", record, &d)
+	err := c.proven(ctx, key, http.MethodPost, "v1/drafts", record, &d)
+	return d, err
 }
 
 // Drafts returns what waits for signatures. key is any key in force.
@@ -35,21 +37,74 @@ func (c *Client) Drafts(ctx context.Context, key crypto.Signer) ([]Draft, error)
 // none any more: it is logged, expired or deleted.
 func (c *Client) Draft(ctx context.Context, key crypto.Signer, id string) (Draft, error) {
 	var d Draft
-	return d, c.proven(ctx, key, http.MethodGet, "v1/drafts/"+url.PathEscape(id), nil, &d)
+	err := c.proven(ctx, key, http.MethodGet, "v1/drafts/"+url.PathEscape(id), nil, &d)
+	return d, err
 }
 
 // DeleteDraft deletes a draft and returns what it was. key is one that has signed
 // or posted it.
 func (c *Client) DeleteDraft(ctx context.Context, key crypto.Signer, id string) (Draft, error) {
 	var d Draft
-	return d, c.proven(ctx, key, http.MethodDelete, "v1/drafts/"+url.PathEscape(id), nil, &d)
+	err := c.proven(ctx, key, http.MethodDelete, "v1/drafts/"+url.PathEscape(id), nil, &d)
+	return d, err
 }
 
 // SubmitVoid submits a record as Submit does, to be logged as void if the rules
 // refuse it. key is one that has signed it.
 func (c *Client) SubmitVoid(ctx context.Context, key crypto.Signer, record []byte) (Submitted, error) {
 	var s Submitted
-	return s, c.proven(ctx, key, http.MethodPost, "v1/records?void=log", record, &s)
+	err := c.proven(ctx, key, http.MethodPost, "v1/records?void=log", record, &s)
+	return s, err
+}
+
+// Policies returns a page of the policies, by name: at most limit of them, 0 for as
+// many as the ledger likes to give. cursor is "" or Next of the page before.
+func (c *Client) Policies(ctx context.Context, limit int, cursor string) (Policies, error) {
+	var p Policies
+	err := c.page(ctx, "v1/policies", limit, cursor, &p)
+	return p, err
+}
+
+// Policy returns a policy. The error wraps fs.ErrNotExist if the ledger has none
+// of this name.
+func (c *Client) Policy(ctx context.Context, name string) (Policy, error) {
+	var p Policy
+	err := c.getObject(ctx, "v1/policies/"+url.PathEscape(name), &p)
+	return p, err
+}
+
+// Keys returns a page of the keys, by thumbprint; see Policies.
+func (c *Client) Keys(ctx context.Context, limit int, cursor string) (Keys, error) {
+	var k Keys
+	err := c.page(ctx, "v1/keys", limit, cursor, &k)
+	return k, err
+}
+
+// Case returns a page of the records of a case, see Policies, and where the case
+// stands. The error wraps fs.ErrNotExist if no record names the case.
+func (c *Client) Case(ctx context.Context, name string, limit int, cursor string) (Case, error) {
+	var k Case
+	err := c.page(ctx, "v1/cases/"+url.PathEscape(name), limit, cursor, &k)
+	return k, err
+}
+
+// page gets a page of a listing.
+func (c *Client) page(ctx context.Context, path string, limit int, cursor string, v any) error {
+	query := url.Values{}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	req, err := c.request(ctx, http.MethodGet, path, nil, "application/json")
+	if err != nil {
+		return err
+	}
+	return c.listing(req, v)
 }
 
 // proven makes a request with a proof of key, whose answer is a JSON object.

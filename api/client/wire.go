@@ -5,6 +5,7 @@ import (
 
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // The two values of Standing.
@@ -95,6 +96,77 @@ type Key struct {
 	Revoked  *Revocation `json:"revoked,omitempty"`
 	// NextSeq is the number that its next signature should have.
 	NextSeq int64 `json:"next_seq"`
+}
+
+// Policies are the policies of a ledger by name, or a page of them.
+type Policies struct {
+	// Size is how many records the log had that the answer reflects.
+	Size     int64    `json:"size"`
+	Policies []Policy `json:"policies"`
+	// Next asks for the next page, "" if this is the last.
+	Next string `json:"next,omitempty"`
+}
+
+// A Policy is a policy with its versions, as of the time of the answer.
+type Policy struct {
+	Policy string `json:"policy"`
+	// Historic says that its texts are from before the ledger.
+	Historic bool            `json:"historic,omitzero"`
+	Versions []PolicyVersion `json:"versions"`
+	// InForce is the version in force, 0 if there is none.
+	InForce int64 `json:"in_force,omitzero"`
+	// Repealed says that the policy was repealed; RepealedAt from when on, 0
+	// as long as that is not known.
+	Repealed   bool        `json:"repealed,omitzero"`
+	RepealedAt record.Time `json:"repealed_at,omitzero"`
+}
+
+// A PolicyVersion is a version that was published.
+type PolicyVersion struct {
+	Version int64 `json:"version"`
+	// Record is the id of the record that published it.
+	Record record.ID `json:"record"`
+	// Start is from when on it may be in force, 0 as long as that is not
+	// known: no timemark covers its publication yet.
+	Start record.Time `json:"start,omitzero"`
+}
+
+// Keys are all keys that were ever enrolled, by thumbprint, or a page of them.
+type Keys struct {
+	Size int64  `json:"size"` // as in Policies
+	Keys []Key  `json:"keys"`
+	Next string `json:"next,omitempty"` // as in Policies
+}
+
+// A Case is what the log holds of a case, or a page of it.
+type Case struct {
+	Size int64  `json:"size"` // as in Policies
+	Case string `json:"case"`
+	// Subject is the ref of its subject, Tip its newest effective act: "" if
+	// only void records name the case.
+	Subject string    `json:"subject,omitempty"`
+	Tip     record.ID `json:"tip,omitempty"`
+	// InForce is what may be acted on, nil if nothing.
+	InForce *InForce `json:"in_force,omitempty"`
+	// Records are all that name the case, or are about one that does, in the
+	// order of the log; void ones, too.
+	Records []CaseRecord `json:"records"`
+	Next    string       `json:"next,omitempty"` // as in Policies
+}
+
+// InForce is the decision that is in force in a case, or the ruling in its place.
+type InForce struct {
+	Action   record.Action `json:"action"`
+	Decision record.ID     `json:"decision"`
+	// Status is where it stands: in_force, awaiting_ratification,
+	// under_appeal or upheld.
+	Status rules.Status `json:"status"`
+}
+
+// A CaseRecord is a record of a case.
+type CaseRecord struct {
+	Standing
+	Type record.Type `json:"type"`
 }
 
 // A Revocation ended a key from Index on.

@@ -1,6 +1,6 @@
 // Package state keeps what is derived from a log while records are admitted: the
-// rows of package rules, the standing of each record and the index of each
-// effective payload. It is a Pebble database with a cursor: how many records it
+// rows of package rules, the standing of each record, the index of each
+// effective payload and the records of each case. It is a Pebble database with a cursor: how many records it
 // has seen, and the root of their tree. It is never ahead of the log and may be
 // behind after a crash; the ledger then replays what is missing. It can be
 // deleted at any time.
@@ -10,10 +10,14 @@
 //	r <rules row>        value of rules.State
 //	s <index>            codes and findings of a record that has any
 //	p <payload hash>     index of the effective record with that payload
+//	n <case> 0 <index>   leaf hash and type of a record that names the case, or a
+//	                     record of it; effective or void
+//	w <leaf hash>        case of a record that has one
 //	c                    cursor: size ‖ root
+//	v                    version of these rows; another one is made anew
 //
-// Keys of numbers are big endian; payload hashes are cut to 16 bytes and must be
-// compared with the record on a hit.
+// Keys of numbers are big endian; payload and leaf hashes are cut to 16 bytes, and
+// a payload must be compared with that of the record on a hit.
 package state
 
 import (
@@ -29,12 +33,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // formatVersion is pinned, as that of package pebblestore: a newer one can't be
 // undone.
 const formatVersion pebble.FormatMajorVersion = 24
+
+// version is that of the rows, those of package rules included. It is raised when
+// a state that an earlier program made would be misread.
+const version = "2"
 
 // Config is read by Open.
 type Config struct {
@@ -85,19 +94,38 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open the rules state in %s: %w", cfg.Dir, err)
 	}
 	s := &Store{db: db, cache: rows{}}
-	raw, err := s.read("c")
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	s.root = tlog.Hash(emptyRoot)
-	if raw != nil {
-		if len(raw) != 8+tlog.HashSize {
-			return nil, errors.Join(fmt.Errorf("the cursor of the rules state in %s is damaged: delete that folder, it is made anew", cfg.Dir), db.Close())
-		}
-		s.size = int64(binary.BigEndian.Uint64(raw))
-		s.root = tlog.Hash(raw[8:])
+	if err := s.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the rules state in %s: %w", cfg.Dir, err), db.Close())
 	}
 	return s, nil
+}
+
+// load reads the cursor. A state of another version is emptied, so that the log
+// is replayed.
+func (s *Store) load() error {
+	made, err := s.read("v")
+	if err != nil {
+		return err
+	}
+	if string(made) != version {
+		return s.Reset()
+	}
+	s.size, s.root, err = cursor(s.read)
+	return err
+}
+
+// cursor reads the cursor from a reader of rows.
+func cursor(read func(key string) ([]byte, error)) (size int64, root tlog.Hash, err error) {
+	raw, err := read("c")
+	switch {
+	case err != nil:
+		return 0, root, err
+	case raw == nil:
+		return 0, tlog.Hash(emptyRoot), nil
+	case len(raw) != 8+tlog.HashSize:
+		return 0, root, errors.New("the cursor is damaged: delete that folder, it is made anew")
+	}
+	return int64(binary.BigEndian.Uint64(raw)), tlog.Hash(raw[8:]), nil
 }
 
 var emptyRoot = sha256.Sum256(nil)
@@ -111,15 +139,22 @@ func (s *Store) Cursor() (size int64, root tlog.Hash) { return s.size, s.root }
 
 // Reset empties the state.
 func (s *Store) Reset() error {
-	if err := s.db.DeleteRange([]byte{0}, []byte{0xff}, pebble.Sync); err != nil {
+	b := s.db.NewBatch()
+	err := errors.Join(b.DeleteRange([]byte{0}, []byte{0xff}, nil), b.Set([]byte("v"), []byte(version), nil))
+	if err == nil {
+		err = b.Commit(pebble.Sync)
+	}
+	if err := errors.Join(err, b.Close()); err != nil {
 		return fmt.Errorf("empty the rules state: %w", err)
 	}
 	s.cache, s.size, s.root = rows{}, 0, tlog.Hash(emptyRoot)
 	return nil
 }
 
-func (s *Store) read(key string) ([]byte, error) {
-	v, closer, err := s.db.Get([]byte(key))
+func (s *Store) read(key string) ([]byte, error) { return read(s.db, key) }
+
+func read(from pebble.Reader, key string) ([]byte, error) {
+	v, closer, err := from.Get([]byte(key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -168,7 +203,11 @@ func (s *Store) Payload(payload []byte) (index int64, ok bool, err error) {
 // Standing returns the codes and findings of the record at index, which the
 // state must have seen.
 func (s *Store) Standing(index int64) (codes, findings []rules.Code, err error) {
-	raw, err := s.read(indexKey("s", index))
+	return standing(s.db, index)
+}
+
+func standing(from pebble.Reader, index int64) (codes, findings []rules.Code, err error) {
+	raw, err := read(from, indexKey("s", index))
 	if err != nil || raw == nil {
 		return nil, nil, err
 	}
@@ -244,14 +283,17 @@ func (o *Overlay) Payload(payload []byte) (index int64, ok bool, err error) {
 	return o.store.Payload(payload)
 }
 
-// Judged notes the standing of a record and, if it is effective, its payload.
-func (o *Overlay) Judged(s rules.Standing, payload []byte) {
+// Judged notes the standing of a record, its case and, if it is effective, its
+// payload. payload is what p was parsed from; both are nil if the record could
+// not be opened.
+func (o *Overlay) Judged(s rules.Standing, payload []byte, p record.Payload) error {
 	if len(s.Codes)+len(s.Findings) > 0 {
 		o.puts[indexKey("s", s.Index)] = []byte(joinCodes(s.Codes) + ";" + joinCodes(s.Findings))
 	}
 	if s.Effective() && payload != nil {
 		o.puts[payloadKey(payload)] = binary.BigEndian.AppendUint64(nil, uint64(s.Index))
 	}
+	return o.named(s, p)
 }
 
 // Merge makes the changes of o part of the state: it has now seen size records

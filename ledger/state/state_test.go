@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -118,9 +119,9 @@ func TestStandingAndPayload(t *testing.T) {
 	both := rules.Standing{Index: 1 << 40, Codes: []rules.Code{record.Malformed}, Findings: []rules.Code{rules.SeqGap, rules.SeqLate}}
 	o := s.Overlay()
 	for _, st := range []rules.Standing{void, found, plain, both} {
-		o.Judged(st, fmt.Append(nil, "payload of ", st.Index))
+		judged(t, o, st, fmt.Append(nil, "payload of ", st.Index), nil)
 	}
-	o.Judged(rules.Standing{Index: 6}, nil)
+	judged(t, o, rules.Standing{Index: 6}, nil, nil)
 	if i, ok, err := o.Payload([]byte("payload of 4")); i != 4 || !ok || err != nil {
 		t.Errorf("in the overlay: %d, %v, %v", i, ok, err)
 	}
@@ -154,7 +155,7 @@ func TestReopen(t *testing.T) {
 	}
 	o := s.Overlay()
 	put(t, o, "a", "1")
-	o.Judged(rules.Standing{Index: 8}, []byte("payload"))
+	judged(t, o, rules.Standing{Index: 8}, []byte("payload"), nil)
 	merge(t, s, o, 9)
 	shut(t, s)
 	s = open(t, cfg)
@@ -227,5 +228,179 @@ func TestDamagedCursor(t *testing.T) {
 	}
 	if _, err := state.Open(state.Config{FS: fs}); err == nil || !strings.Contains(err.Error(), "delete that folder") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+func judged(t *testing.T, o *state.Overlay, s rules.Standing, payload []byte, p record.Payload) {
+	t.Helper()
+	if err := o.Judged(s, payload, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVersion: a state of another version is not misread but made anew.
+func TestVersion(t *testing.T) {
+	for _, version := range []string{"", "1", "99"} {
+		fs := vfs.NewMem()
+		s := open(t, state.Config{FS: fs})
+		o := s.Overlay()
+		put(t, o, "a", "1")
+		merge(t, s, o, 9)
+		shut(t, s)
+		db, err := pebble.Open("", &pebble.Options{FS: fs, FormatMajorVersion: 24})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version == "" { // as the first program wrote it
+			err = db.Delete([]byte("v"), pebble.Sync)
+		} else {
+			err = db.Set([]byte("v"), []byte(version), pebble.Sync)
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, state.Config{FS: fs})
+		if size, _ := s.Cursor(); size != 0 {
+			t.Errorf("version %q: it has seen %d records, want 0", version, size)
+		}
+		row(t, s, "a", "")
+		merge(t, s, s.Overlay(), 3)
+		shut(t, s)
+		s = open(t, state.Config{FS: fs})
+		if size, _ := s.Cursor(); size != 3 {
+			t.Errorf("version %q, made anew: it has seen %d records, want 3", version, size)
+		}
+		shut(t, s)
+	}
+}
+
+// TestCases: what names a case, and what is about that, void or not, is found
+// under its name and no other.
+func TestCases(t *testing.T) {
+	s := open(t, state.Config{FS: vfs.NewMem()})
+	defer shut(t, s)
+	id := func(i int64) record.ID { return record.HashID(root(i)) }
+	common := func(t record.Type) record.Common { return record.Common{Type: t} }
+	decision := func(name string) *record.Decision {
+		return &record.Decision{Common: common(record.TypeDecision), Case: name}
+	}
+	payloads := []record.Payload{
+		decision("case"),
+		decision("case-b"),
+		&record.Erratum{Common: common(record.TypeErratum), About: id(0)}, // in the same batch
+		nil,
+		&record.KeyRevoke{Common: common(record.TypeKeyRevoke)},
+		decision("case"),
+		&record.Execution{Common: common(record.TypeExecution), About: id(5)}, // in the next one
+		&record.Export{Common: common(record.TypeExport), About: id(77)},      // of nothing
+		&record.Erasure{Common: common(record.TypeErasure), About: id(6)},     // about what is about it
+	}
+	batch := func(from, to int64) {
+		o := s.Overlay()
+		for i := from; i < to; i++ {
+			st := rules.Standing{Index: i, ID: id(i)}
+			if i == 5 {
+				st.Codes = []rules.Code{rules.GroundNone}
+			}
+			judged(t, o, st, nil, payloads[i])
+		}
+		merge(t, s, o, to)
+	}
+	batch(0, 6)
+	before, err := s.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch(6, 9)
+	now, err := s.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		view  *state.View
+		name  string
+		from  int64
+		limit int
+		want  []int64
+	}{
+		{before, "case", 0, 9, []int64{0, 2, 5}},
+		{now, "case", 0, 9, []int64{0, 2, 5, 6, 8}},
+		{now, "case", 0, 2, []int64{0, 2}},
+		{now, "case", 3, 2, []int64{5, 6}},
+		{now, "case", 9, 2, nil},
+		{now, "case-b", 0, 9, []int64{1}},
+		{now, "cas", 0, 9, nil},
+		{now, "case-", 0, 9, nil},
+	} {
+		got, err := test.view.Case(test.name, test.from, test.limit)
+		var indexes []int64
+		for _, n := range got {
+			indexes = append(indexes, n.Index)
+			if n.ID != id(n.Index) || n.Type != payloads[n.Index].Head().Type {
+				t.Errorf("%s: got %+v", test.name, n)
+			}
+		}
+		if err != nil || !slices.Equal(indexes, test.want) {
+			t.Errorf("%s from %d: got %v, %v, want %v", test.name, test.from, indexes, err, test.want)
+		}
+	}
+	var newest []int64
+	for n, err := range now.Newest("case") {
+		if newest = append(newest, n.Index); err != nil || len(newest) == 3 {
+			break
+		}
+	}
+	if !slices.Equal(newest, []int64{8, 6, 5}) {
+		t.Errorf("the newest: %v", newest)
+	}
+	if before.Size() != 6 || now.Size() != 9 {
+		t.Errorf("sizes %d and %d, want 6 and 9", before.Size(), now.Size())
+	}
+	if codes, _, err := now.Standing(5); err != nil || len(codes) != 1 {
+		t.Errorf("standing: %v, %v", codes, err)
+	}
+	for _, v := range []*state.View{before, now} {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestList lists the rows of the rules with a prefix, and nothing else.
+func TestList(t *testing.T) {
+	s := open(t, state.Config{FS: vfs.NewMem()})
+	defer shut(t, s)
+	o := s.Overlay()
+	for _, key := range []string{"k/b", "k/a", "k", "l/c", "k/c", "k0"} {
+		put(t, o, key, key)
+	}
+	judged(t, o, rules.Standing{Index: 1}, []byte("k/"), nil)
+	merge(t, s, o, 2)
+	v, err := s.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var got []string
+	err = v.List("k/", func(key string, value []byte) error {
+		if string(value) != key {
+			t.Errorf("row %q is %q", key, value)
+		}
+		got = append(got, key)
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []string{"k/a", "k/b", "k/c"}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	stop := errors.New("stop")
+	if err := v.List("k/", func(string, []byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("stopped: %v", err)
+	}
+	if err := v.Put("k/a", nil); err == nil {
+		t.Error("a view was written")
 	}
 }
