@@ -45,6 +45,9 @@ func (w *writer) append(in []*waiter) (*published, error) {
 	if err := w.l.cfg.State.Merge(w.overlay, head.Size, head.Root); err != nil {
 		return nil, w.l.halt(err)
 	}
+	if w.overlay.Amended() {
+		w.l.keys.forget()
+	}
 	w.l.head.Store(p)
 	took := time.Since(start)
 	w.l.cfg.Metrics.integrated(head, len(in), took)

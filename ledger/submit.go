@@ -276,6 +276,13 @@ func (k *keyring) charter() (*rules.CharterInfo, error) {
 	return k.info, nil
 }
 
+// forget reads the charter anew: it was amended.
+func (k *keyring) forget() {
+	k.once.Lock()
+	defer k.once.Unlock()
+	k.info = nil
+}
+
 // Origin implements record.Keys.
 func (k *keyring) Origin() string {
 	info, err := k.charter()

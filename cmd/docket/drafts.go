@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/demo"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -38,10 +39,18 @@ func writeDraft(p record.Payload, out, signers string, std cli.Streams) error {
 
 func policyPublish(_ context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket policy publish")
+	example := flags.Bool("example", false, "print a worked policy as a YAML file, with comments, and end")
 	ledger := originFlag(flags)
 	out := outFlag(flags)
-	if err := flags.ParseArgs(args, 1, 1, "FILE.yaml", "docket policy publish rules.yaml --ledger ledger.example.com/2026 --out rules.draft"); err != nil {
+	if err := flags.ParseArgs(args, 0, 1, "FILE.yaml", "docket policy publish --example > rules.yaml\n  docket policy publish rules.yaml --ledger ledger.example.com/2026 --out rules.draft"); err != nil {
 		return err
+	}
+	if *example {
+		_, err := std.Out.Write(demo.PolicyYAML)
+		return err
+	}
+	if flags.NArg() == 0 {
+		return cli.Usage(errors.New("docket policy publish: FILE.yaml is missing, --example prints one"))
 	}
 	if err := flags.Require("out"); err != nil {
 		return err

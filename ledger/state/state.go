@@ -275,6 +275,12 @@ func (s *Store) remember(key string, value []byte) {
 	s.cache[key] = value
 }
 
+// Amended reports whether the batch changes the charter in force.
+func (o *Overlay) Amended() bool {
+	_, ok := o.puts["r"+rules.CharterRow]
+	return ok
+}
+
 // Payload is Store.Payload with the batch on top.
 func (o *Overlay) Payload(payload []byte) (index int64, ok bool, err error) {
 	if raw, ok := o.puts[payloadKey(payload)]; ok {

@@ -55,6 +55,10 @@ const (
 	rowSubject = "e/"      // + subject ref: an emergency without an ordinary decision since
 )
 
+// CharterRow is the row that ReadCharter reads: it is put whenever the charter
+// in force changes.
+const CharterRow = rowCharter
+
 // CharterInfo is what the charter in force says, and when it was signed.
 type CharterInfo struct {
 	// Charter has the terms of the newest amendment in force.

@@ -67,32 +67,6 @@ var (
 	ratifyInHours = int64(72)
 )
 
-// rulebook is the policy of the example provider: how far it may go depends on
-// the service layer.
-func rulebook(start int64) *record.PolicyPublish {
-	return &record.PolicyPublish{
-		Policy: "rulebook", Version: 1, Title: "Rulebook of the example provider", Lang: "en", EffectiveFrom: record.Time(start),
-		Clauses: []record.Clause{
-			{Clause: "hosting", Title: "What we host", Quorum: twoDeciders,
-				Text: "Content that we store ourselves may be restricted, suspended or removed if it is illegal. Two people decide.",
-				Permits: []record.Permit{{ServiceLayers: []record.ServiceLayer{"hosting"},
-					Actions: []record.Action{record.Terminate, record.Suspend, record.Restrict, record.Warn, record.Reinstate}}}},
-			{Clause: "passing-on", Title: "What we pass on or protect", Quorum: twoDeciders,
-				Text:    "Services that pass on or protect what others host are not ended over content. Requests to do so are declined or forwarded to whoever hosts it. Two people decide.",
-				Permits: []record.Permit{{ServiceLayers: passingOn, Actions: []record.Action{record.Decline, record.Forward}}}},
-			{Clause: "court-order", Title: "Names, on the order of a court", Quorum: record.Quorum{Role: record.RoleDecider, Count: 3},
-				Text: "A name is suspended or restored if a court in our jurisdiction orders it. Three people decide.",
-				Permits: []record.Permit{{ServiceLayers: []record.ServiceLayer{"dns", "registrar"},
-					Actions: []record.Action{record.Suspend, record.Reinstate}}}},
-			{Clause: "emergency", Title: "Immediate danger to life", Quorum: twoDeciders,
-				Text: "If life is in immediate danger, one person on duty may restrict or suspend a service at once. Two others, who had no part in it, must approve that within three days, or it lapses.",
-				Permits: []record.Permit{{ServiceLayers: []record.ServiceLayer{"hosting", "cdn_proxy", "security"},
-					Actions: []record.Action{record.Restrict, record.Suspend, record.Reinstate}}},
-				Emergency: &record.Emergency{Harms: []string{harm}, Quorum: oneDecider, Ratifiers: twoRatifiers, RatifyWithin: ratifyInHours}},
-		},
-	}
-}
-
 // reportedPolicy is the historic text that the decision to decline cited: a
 // summary of the report, and nothing that the report does not say.
 func reportedPolicy(e event) *record.PolicyPublish {
