@@ -17,8 +17,8 @@ import (
 func TestAmendedAdmission(t *testing.T) {
 	w := ledgertest.New(t, nil)
 	old := w.Sign(solo(w, "case-old"), "dora")
-	w.Advance(2 * time.Hour)
 	p := &record.CharterAmend{Terms: w.Charter().Terms, Reasons: "shorter drafts"}
+	w.Advance(2 * time.Hour)
 	p.DraftLife = 1
 	w.Submit(w.Sign(p, "ada", "ben"))
 	_, err := w.Ledger.Submit(context.Background(), old, ledger.Options{})
