@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -104,7 +105,7 @@ func (m *Memory) Ledger(origin string) *Remembered {
 	return r
 }
 
-// Origins returns the origins of the ledgers that are remembered.
+// Origins returns the origins of the ledgers that are remembered, sorted.
 func (m *Memory) Origins() []string {
 	var origins []string
 	for o, r := range m.ledgers {
@@ -112,6 +113,7 @@ func (m *Memory) Origins() []string {
 			origins = append(origins, o)
 		}
 	}
+	slices.Sort(origins)
 	return origins
 }
 
