@@ -34,8 +34,11 @@ func gate(ctx context.Context, args []string, std cli.Streams) error {
       --action suspend --layer hosting --subject-ref REF decision.tlog-proof`); err != nil {
 		return err
 	}
-	if err := flags.Require("policy", "action", "layer", "subject-ref"); err != nil {
+	if err := flags.Require("policy", "subject-ref"); err != nil {
 		return err
+	}
+	if ask.Action == "" || ask.ServiceLayer == "" {
+		return cli.Usage(errors.New("--action or --layer is missing"))
 	}
 	if *state == "" && *fresh == "" {
 		return cli.Usage(errors.New("--state or --fresh is missing: a receipt can't tell what came after it"))

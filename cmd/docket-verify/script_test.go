@@ -15,6 +15,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/demo"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
 )
 
 func TestMain(m *testing.M) {
@@ -35,31 +36,38 @@ func TestScripts(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "demo"), os.DirFS(dir)); err != nil {
 				return err
 			}
-			return bare(filepath.Join(env.WorkDir, "demo"))
+			ref, err := bare(filepath.Join(env.WorkDir, "demo"))
+			env.Setenv("REF", ref)
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "flip": flip},
 	})
 }
 
-// bare writes a bare receipt with its record beside it.
-func bare(dir string) error {
+// bare writes a bare receipt with its record beside it. It returns the ref of the
+// subject of that decision.
+func bare(dir string) (ref string, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, "receipts", "12-example-emergency-restrict.tlog-proof"))
 	if err != nil {
-		return err
+		return "", err
 	}
 	r, err := verify.ParseReceipt(b)
 	if err != nil {
-		return err
+		return "", err
 	}
 	extra, err := verify.ParseExtra(r.Extra)
 	if err != nil {
-		return err
+		return "", err
 	}
 	r.Extra = nil
 	if err := os.WriteFile(filepath.Join(dir, "bare.tlog-proof"), r.Marshal(), 0o644); err != nil {
-		return err
+		return "", err
 	}
-	return os.WriteFile(filepath.Join(dir, "record.jws"), extra.Record, 0o644)
+	u, err := record.Parse(extra.Record)
+	if err != nil {
+		return "", err
+	}
+	return u.Payload().(*record.Decision).Subject.Ref, os.WriteFile(filepath.Join(dir, "record.jws"), extra.Record, 0o644)
 }
 
 // exitCode runs a program that must end with the exit code: code 2 docket-verify
