@@ -145,7 +145,7 @@ func (a *auditor) finding(f verify.Finding) {
 }
 
 func (a *auditor) print(v any) {
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(v, json.Deterministic(true))
 	if err == nil {
 		_, err = fmt.Fprintf(a.std.Out, "%s\n", b)
 	}
