@@ -125,7 +125,7 @@ func (p Program) Run(ctx context.Context, args []string, std Streams) error {
 		return Usage(errors.New("which command?"))
 	}
 	for words := min(2, len(args)); words > 0; words-- {
-		for _, c := range p.Commands {
+		for _, c := range p.all() {
 			if c.Name != strings.Join(args[:words], " ") {
 				continue
 			}
@@ -144,9 +144,16 @@ func (p Program) Run(ctx context.Context, args []string, std Streams) error {
 	return Usage(p.unknown(args))
 }
 
+// all are the commands of a program and those that every program has.
+func (p Program) all() []Command {
+	return append(slices.Clone(p.Commands),
+		Command{Name: "completion", Short: "prints a completion script for a shell", Run: p.completion},
+		Command{Name: "man", Short: "writes man pages into a directory", Run: p.man})
+}
+
 func (p Program) usage(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n\nUsage:\n", p.Name, p.About)
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		fmt.Fprintf(w, "  %s %-15s %s\n", p.Name, c.Name, c.Short)
 	}
 	fmt.Fprintf(w, "\nExample:\n  %s\n\nExit codes: 0 holds or done, 1 does not hold or refused, 2 usage, 3 could not find out.\n%s COMMAND -h tells more.\n",
@@ -163,7 +170,7 @@ func (p Program) unknown(args []string) error {
 	if len(names) > 0 {
 		return fmt.Errorf("%q alone is no command: want %s", args[0], strings.Join(names, ", "))
 	}
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		names = append(names, c.Name)
 	}
 	return fmt.Errorf("unknown command %q%s", args[0], Suggest(args[0], names))

@@ -24,8 +24,23 @@ func Flags(name string) *FlagSet {
 	return f
 }
 
-// helpError asks for the help of a command.
-type helpError struct{ text string }
+// helpError asks for the help of a command, and has it.
+type helpError struct {
+	text          string
+	what, example string
+	flags         []flagHelp
+}
+
+// flagHelp is what is said of a flag; value names what it takes, "" for none.
+type flagHelp struct{ name, value, usage string }
+
+// dashed lists the flags as they are typed.
+func (e helpError) dashed() (all []string) {
+	for _, f := range e.flags {
+		all = append(all, "--"+f.name)
+	}
+	return all
+}
 
 func (e helpError) Error() string { return "help asked for" }
 func (e helpError) Unwrap() error { return flag.ErrHelp }
@@ -38,7 +53,7 @@ func (f *FlagSet) ParseArgs(args []string, minArgs, maxArgs int, what, example s
 	err := f.permute(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return helpError{f.help(what, example)}
+		return f.helpFor(what, example)
 	case err != nil:
 		return Usage(f.explain(err))
 	case len(f.args) < minArgs:
@@ -104,6 +119,15 @@ func (f *FlagSet) explain(err error) error {
 	var names []string
 	f.VisitAll(func(g *flag.Flag) { names = append(names, g.Name) })
 	return fmt.Errorf("unknown flag --%s%s", name, Suggest(name, names))
+}
+
+func (f *FlagSet) helpFor(what, example string) helpError {
+	e := helpError{text: f.help(what, example), what: what, example: example}
+	f.VisitAll(func(g *flag.Flag) {
+		value, usage := flag.UnquoteUsage(g)
+		e.flags = append(e.flags, flagHelp{g.Name, value, usage})
+	})
+	return e
 }
 
 func (f *FlagSet) help(what, example string) string {
