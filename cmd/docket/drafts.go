@@ -37,9 +37,11 @@ func writeDraft(p record.Payload, out, signers string, std cli.Streams) error {
 	return nil
 }
 
-func policyPublish(_ context.Context, args []string, std cli.Streams) error {
+func policyPublish(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket policy publish")
 	example := flags.Bool("example", false, "print a worked policy as a YAML file, with comments, and end")
+	before := flags.String("before", "", "`file` with the version before, to tell what changes: YAML, draft, record or receipt")
+	from := flags.String("from", "", "`URL` of the ledger, to tell what changes against its newest version")
 	ledger := originFlag(flags)
 	out := outFlag(flags)
 	if err := flags.ParseArgs(args, 0, 1, "FILE.yaml", "docket policy publish --example > rules.yaml\n  docket policy publish rules.yaml --ledger ledger.example.com/2026 --out rules.draft"); err != nil {
@@ -62,6 +64,13 @@ func policyPublish(_ context.Context, args []string, std cli.Streams) error {
 	}
 	if err := s.payload(p, record.TypePolicyPublish, *ledger); err != nil {
 		return err
+	}
+	old, err := policyBefore(ctx, p, *before, *from)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		tellChanges(std.Out, old, p)
 	}
 	return s.explain(writeDraft(p, *out, "as many policy owners as the charter says", std))
 }
