@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -39,6 +40,7 @@ import (
 // A Ledger is what is served. *ledger.Ledger is one; see there for what the
 // methods promise. They are called concurrently.
 type Ledger interface {
+	SubmitAll(ctx context.Context, records iter.Seq[[]byte], opt ledger.Options) iter.Seq2[ledger.Outcome, error]
 	Submit(ctx context.Context, record []byte, opt ledger.Options) (ledger.Outcome, error)
 	Record(ctx context.Context, id record.ID) (ledger.Entry, error)
 	Receipt(ctx context.Context, id record.ID) ([]byte, error)
@@ -71,6 +73,8 @@ type Options struct {
 	// PublicURL is the URL under which the ledger is reached, for proofs of
 	// keys (RFC 9449). Empty means that of each request.
 	PublicURL string
+	// Limits are what one key and one address may ask for.
+	Limits Limits
 	// Now is the clock for proofs; nil means time.Now.
 	Now func() time.Time
 }
@@ -110,6 +114,8 @@ type server struct {
 	proofs    proof.Checker
 	publicURL string
 	now       func() time.Time
+	limits    *limits
+	stopping  context.Context // ends with Site.Stop
 }
 
 // A handler answers a request, or returns why not before it has written

@@ -23,6 +23,11 @@ func (s *server) postDraft(w *response, r *http.Request) error {
 	if err := hasProof(r); err != nil {
 		return err
 	}
+	visit, err := s.visit(r)
+	if err != nil {
+		return err
+	}
+	defer visit.leave()
 	b, err := readRecord(w, r)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,15 @@ func (b broken) fail() error {
 
 func (b broken) Submit(context.Context, []byte, ledger.Options) (ledger.Outcome, error) {
 	return ledger.Outcome{}, b.fail()
+}
+func (b broken) SubmitAll(_ context.Context, records iter.Seq[[]byte], _ ledger.Options) iter.Seq2[ledger.Outcome, error] {
+	return func(yield func(ledger.Outcome, error) bool) {
+		for range records {
+			if !yield(ledger.Outcome{}, b.fail()) {
+				return
+			}
+		}
+	}
 }
 func (b broken) Record(context.Context, record.ID) (ledger.Entry, error) {
 	return ledger.Entry{}, b.fail()

@@ -30,6 +30,10 @@ var (
 	errNotSigner   = errors.New("the key of the proof has not signed this record")
 	errNotYours    = errors.New("a draft is deleted by one who signed or posted it")
 	errLogged      = errors.New("this is in the log already")
+	errBatchType   = errors.New("a batch is sent as Content-Type: application/x-ndjson, one record a line, without Content-Encoding")
+	errBatches     = errors.New("too many batches are on their way")
+	errBatchLong   = fmt.Errorf("a batch has at most %d lines and %s of time; send the rest in another", maxLines, batchTime)
+	errBatchBody   = errors.New("the body ended early, came too slowly or was not encoded as it said; the lines before this one are answered")
 	errTooLarge    = fmt.Errorf("a record has at most %d bytes", record.MaxSize)
 )
 
@@ -38,9 +42,20 @@ func problemFor(err error) *problem.Problem {
 	var refused *ledger.RefusedError
 	var tooLarge *http.MaxBytesError
 	var path *fs.PathError
+	var limit *limitError
 	switch {
 	case errors.As(err, &refused):
 		return refusal(refused)
+	case errors.As(err, &limit):
+		return later(problem.RateLimit, err, limit.after)
+	case errors.Is(err, errBatches):
+		return unavailable(problem.Busy, errBatches, 10*time.Second)
+	case errors.Is(err, errBatchType):
+		return problem.New(http.StatusUnsupportedMediaType, problem.MediaType, err.Error())
+	case errors.Is(err, errBatchLong):
+		return problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, err.Error())
+	case errors.Is(err, errBatchBody):
+		return problem.New(http.StatusBadRequest, problem.Incomplete, errBatchBody.Error())
 	case errors.Is(err, proof.ErrMissing):
 		return problem.New(http.StatusUnauthorized, problem.ProofMissing, err.Error())
 	case errors.Is(err, proof.ErrInvalid):
@@ -128,7 +143,7 @@ func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) 
 	h.Del("ETag")
 	h.Set("Cache-Control", "no-store")
 	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(p.RetryAfter/time.Second)))
+		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `DPoP algs="EdDSA ES256", error="invalid_dpop_proof"`)

@@ -38,19 +38,14 @@ func (s *server) submit(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b, err := readRecord(w, r)
+	visit, err := s.visit(r)
 	if err != nil {
 		return err
 	}
-	w.about = string(record.IDOf(b))
-	if void {
-		if err := s.mayLogVoid(r, b); err != nil {
-			return err
-		}
-	}
-	out, err := s.ledger.Submit(r.Context(), b, ledger.Options{LogVoid: void})
+	defer visit.leave()
+	out, err := s.submitted(w, r, ledger.Options{LogVoid: void, Checked: visit.checked})
 	if err != nil {
-		return err
+		return visit.charge(err)
 	}
 	status := http.StatusCreated
 	if out.Known {
@@ -65,6 +60,21 @@ func (s *server) submit(w *response, r *http.Request) error {
 		return reply(w, status, typeText, out.Receipt)
 	}
 	return replyJSON(w, status, client.Submitted{Standing: standing(out.Standing), Known: out.Known, Receipt: string(out.Receipt)})
+}
+
+// submitted reads a record and submits it.
+func (s *server) submitted(w *response, r *http.Request, opt ledger.Options) (ledger.Outcome, error) {
+	b, err := readRecord(w, r)
+	if err != nil {
+		return ledger.Outcome{}, err
+	}
+	w.about = string(record.IDOf(b))
+	if opt.LogVoid {
+		if err := s.mayLogVoid(r, b); err != nil {
+			return ledger.Outcome{}, err
+		}
+	}
+	return s.ledger.Submit(r.Context(), b, opt)
 }
 
 // logVoid reports whether a submission is to be logged as void if the rules
@@ -250,7 +260,8 @@ func (s *server) index(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", brief)
-	return reply(w, http.StatusOK, typeText, fmt.Appendf(nil, "Docket ledger %s, %d records\n%s", i.Origin, i.Size, indexText))
+	b := fmt.Appendf(nil, "Docket ledger %s, %d records\n%s", i.Origin, i.Size, indexText)
+	return replyConditional(w, r, typeText, tag(b), b)
 }
 
 // standing is the JSON form of a standing.

@@ -21,7 +21,12 @@ func (s *server) prove(r *http.Request, body []byte) (kid string, err error) {
 		return "", fmt.Errorf("read the terms of the charter: %w", err)
 	}
 	tolerance := max(minTolerance, time.Duration(terms.Tolerance)*time.Second)
-	return s.proofs.Check(r.Header.Values(proof.Header), proof.Request{Method: r.Method, URL: s.urlOf(r), Body: body}, s.now(), tolerance)
+	want := proof.Request{Method: r.Method, URL: s.urlOf(r), Body: body}
+	if kid, err = s.proofs.Check(r.Header.Values(proof.Header), want, s.now(), tolerance); err != nil {
+		return "", err
+	}
+	s.limits.known.add(s.limits.addressOf(r))
+	return kid, s.limits.key(kid)
 }
 
 // hasProof refuses a request without proof before its body is read.

@@ -14,9 +14,31 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// New returns the handler of a ledger. A Registry of opt serves one handler only.
-func New(l Ledger, opt Options) http.Handler {
-	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now}
+// Parts of what is served; a listener may have some of them.
+type Parts int
+
+// The parts. Writes are submissions and drafts, Operations the health and the
+// metrics, Reads all the rest.
+const (
+	Reads Parts = 1 << iota
+	Writes
+	Operations
+	Everything = Reads | Writes | Operations
+)
+
+// A Site serves a ledger.
+type Site struct {
+	server   *server
+	registry *prometheus.Registry
+	stop     context.CancelFunc
+}
+
+// NewSite returns a site for a ledger. A Registry of opt serves one site only.
+func NewSite(l Ledger, opt Options) *Site {
+	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now,
+		limits: newLimits(opt.Limits)}
+	var stop context.CancelFunc
+	s.stopping, stop = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -32,33 +54,52 @@ func New(l Ledger, opt Options) http.Handler {
 		Help: "Time to answer a request, by route and status.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)},
 		[]string{"route", "status"})
 	registry.MustRegister(s.requests)
+	return &Site{s, registry, stop}
+}
 
+// Stop ends the batches that are on their way: what was read is answered, and a
+// last line says that there is no more. It is for http.Server.RegisterOnShutdown.
+func (site *Site) Stop() { site.stop() }
+
+// New returns the handler of a site that serves everything.
+func New(l Ledger, opt Options) http.Handler { return NewSite(l, opt).Handler(Everything) }
+
+// Handler returns the handler of some parts. Several of one site share its limits.
+func (site *Site) Handler(parts Parts) http.Handler {
 	// Paths are matched as they were sent, so there is one path for a thing:
 	// nothing is cleaned, unescaped or redirected.
-	r := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	s, r := site.server, mux.NewRouter().SkipClean(true).UseEncodedPath()
+	serve := func(route, path string, h handler) { r.Path(path).Handler(s.endpoint(route, s.limited(h))) }
 	post, get := only(http.MethodPost), only(http.MethodGet, http.MethodHead)
 
-	r.Path("/v1/records").Handler(s.endpoint("submit", post(s.submit)))
-	r.Path("/v1/records/{id}").Handler(s.endpoint("record", get(s.record)))
-	r.Path("/v1/records/{id}/receipt").Handler(s.endpoint("receipt", get(s.receipt)))
-	if s.drafts != nil {
-		r.Path("/v1/drafts").Handler(s.endpoint("drafts", methods{"GET": s.listDrafts, "POST": s.postDraft}.handle))
-		r.Path("/v1/drafts/{id}").Handler(s.endpoint("draft", methods{"GET": s.getDraft, "DELETE": s.deleteDraft}.handle))
+	if parts&Writes != 0 {
+		serve("submit", "/v1/records", post(s.submit))
+		serve("batch", "/v1/records:batch", post(s.batch))
+		if s.drafts != nil {
+			serve("drafts", "/v1/drafts", methods{"GET": s.listDrafts, "POST": s.postDraft}.handle)
+			serve("draft", "/v1/drafts/{id}", methods{"GET": s.getDraft, "DELETE": s.deleteDraft}.handle)
+		}
 	}
-	r.Path("/v1/log").Handler(s.endpoint("log", get(s.info)))
-	r.Path("/v1/due").Handler(s.endpoint("due", get(s.due)))
-	r.Path("/v1/policies").Handler(s.endpoint("policies", get(s.policies)))
-	r.Path("/v1/policies/{policy}").Handler(s.endpoint("policy", get(s.policy)))
-	r.Path("/v1/cases/{case}").Handler(s.endpoint("case", get(s.caseOf)))
-	r.Path("/v1/keys").Handler(s.endpoint("keys", get(s.keys)))
-	r.Path("/v1/keys/{kid}").Handler(s.endpoint("key", get(s.key)))
-	r.Path("/checkpoint").Handler(s.endpoint("checkpoint", get(s.checkpoint)))
-	r.PathPrefix("/tile/").Handler(s.endpoint("tile", get(s.tile)))
-	r.Path("/healthz").Handler(s.endpoint("healthz", get(s.healthz)))
-	r.Path("/readyz").Handler(s.endpoint("readyz", get(s.readyz)))
-	r.Path("/metrics").Handler(s.endpoint("metrics", get(std(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))))
-	r.Path("/").Handler(s.endpoint("index", get(s.index)))
-	r.NotFoundHandler = s.endpoint("none", func(*response, *http.Request) error { return errNoPath })
+	if parts&Reads != 0 {
+		serve("record", "/v1/records/{id}", get(s.record))
+		serve("receipt", "/v1/records/{id}/receipt", get(s.receipt))
+		serve("log", "/v1/log", get(s.info))
+		serve("due", "/v1/due", get(s.due))
+		serve("policies", "/v1/policies", get(s.policies))
+		serve("policy", "/v1/policies/{policy}", get(s.policy))
+		serve("case", "/v1/cases/{case}", get(s.caseOf))
+		serve("keys", "/v1/keys", get(s.keys))
+		serve("key", "/v1/keys/{kid}", get(s.key))
+		serve("checkpoint", "/checkpoint", get(s.checkpoint))
+		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
+		serve("index", "/", get(s.index))
+	}
+	if parts&Operations != 0 { // never limited: whoever watches must see the flood
+		r.Path("/healthz").Handler(s.endpoint("healthz", get(s.healthz)))
+		r.Path("/readyz").Handler(s.endpoint("readyz", get(s.readyz)))
+		r.Path("/metrics").Handler(s.endpoint("metrics", get(std(promhttp.HandlerFor(site.registry, promhttp.HandlerOpts{})))))
+	}
+	r.NotFoundHandler = s.endpoint("none", s.limited(func(*response, *http.Request) error { return errNoPath }))
 	return r
 }
 
@@ -69,6 +110,7 @@ nobody can change unseen. Nothing here need be believed: docket-verify checks
 receipts and the log offline.
 
   POST /v1/records               submits a record (application/jose+json); answers with its receipt
+  POST /v1/records:batch         submits many (application/x-ndjson); answers a line for each
   GET  /v1/records/{id}          the exact bytes of a record; as JSON with its standing by Accept
   GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof)
   POST /v1/drafts                keeps a record for others to sign; this and the next with a proof of a key (DPoP)

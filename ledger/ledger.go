@@ -115,7 +115,7 @@ type Ledger struct {
 
 	mu       sync.Mutex // guards closing and the Add of callers
 	closing  bool
-	callers  sync.WaitGroup // Submit calls between entry and enqueuing
+	callers  sync.WaitGroup // who is between enter and Done
 	halted   chan struct{}  // closed when the ledger stops for good
 	haltOnce sync.Once
 	haltErr  error

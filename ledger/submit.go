@@ -25,6 +25,11 @@ type Options struct {
 	// admission refuses, what can't be opened, and what was signed on another
 	// log (seen.mismatch: keep it as evidence) is refused all the same.
 	LogVoid bool
+
+	// Checked, if set, is called with each record that was not known and
+	// whose signatures hold, before it waits for the writer; its error is
+	// returned, and nothing is recorded. It may be called concurrently.
+	Checked func(record.Checked) error
 }
 
 // An Outcome is the answer to a record.
@@ -68,13 +73,21 @@ type answer struct {
 // ErrDiskFull or ErrHalted otherwise, each of which says what to do. b is
 // retained and must not be changed. Submit may be called concurrently.
 func (l *Ledger) Submit(ctx context.Context, b []byte, opt Options) (Outcome, error) {
-	if err := l.enter(); err != nil {
-		return Outcome{}, err
+	if len(l.slots) == cap(l.slots) {
+		return Outcome{}, l.busy() // before anything is spent on it
 	}
-	w, known, err := l.enqueue(ctx, b, opt)
+	w, known, err := l.examined(ctx, b, opt)
+	if err == nil && w != nil {
+		err = l.enqueue(ctx, w, false)
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
+	return l.outcome(ctx, w, known)
+}
+
+// outcome waits for the answer to w, unless the record was known.
+func (l *Ledger) outcome(ctx context.Context, w *waiter, known *Outcome) (Outcome, error) {
 	if known != nil {
 		return *known, nil
 	}
@@ -89,44 +102,60 @@ func (l *Ledger) Submit(ctx context.Context, b []byte, opt Options) (Outcome, er
 	}
 }
 
-// enqueue checks a record and hands it to the writer. It ends what enter began
-// also if the check panics: a place that is lost is lost for good, and Close
-// would wait for it.
-func (l *Ledger) enqueue(ctx context.Context, b []byte, opt Options) (w *waiter, known *Outcome, err error) {
-	defer func() { l.leave(w) }()
-	return l.check(ctx, b, opt)
+// examined is check, with Options.Checked, while Close waits.
+func (l *Ledger) examined(ctx context.Context, b []byte, opt Options) (*waiter, *Outcome, error) {
+	if err := l.enter(); err != nil {
+		return nil, nil, err
+	}
+	defer l.callers.Done() // also if the check panics: Close would wait for it
+	w, known, err := l.check(ctx, b, opt)
+	if err == nil && w != nil && opt.Checked != nil {
+		err = opt.Checked(w.record)
+	}
+	return w, known, err
 }
 
-// enter takes a place in the queue, or says at once that there is none.
+// enqueue hands a record to the writer, who frees its place with the answer. The
+// places are for records whose signatures hold, so whoever has no key of this
+// ledger takes none. If there is no place it says so, or waits for one.
+func (l *Ledger) enqueue(ctx context.Context, w *waiter, wait bool) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.callers.Done()
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		if !wait {
+			return l.busy()
+		}
+		select {
+		case l.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	l.queue <- w // has room for every slot
+	return nil
+}
+
+func (l *Ledger) busy() error {
+	l.cfg.Metrics.Submitted.WithLabelValues("busy").Inc()
+	return ErrBusy
+}
+
+// enter keeps Close waiting until callers.Done, or says why nothing is taken.
 func (l *Ledger) enter() error {
 	if err := l.Ready(); err != nil {
 		return err
 	}
-	select {
-	case l.slots <- struct{}{}:
-	default:
-		l.cfg.Metrics.Submitted.WithLabelValues("busy").Inc()
-		return ErrBusy
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
-		<-l.slots
 		return ErrStopping
 	}
 	l.callers.Add(1)
 	return nil
-}
-
-// leave ends what enter began: w goes to the writer, who frees its place with
-// the answer; without w the place is free at once.
-func (l *Ledger) leave(w *waiter) {
-	if w != nil {
-		l.queue <- w // has room for every slot
-	} else {
-		<-l.slots
-	}
-	l.callers.Done()
 }
 
 // check does all that can be done in the caller: whether the record is known,

@@ -35,6 +35,22 @@ type Submitted struct {
 	Receipt string `json:"receipt"`
 }
 
+// A BatchLine is the outcome of one record of a batch.
+type BatchLine struct {
+	// Line is the number of the line of the record, from 1.
+	Line int64 `json:"line"`
+	// Status is what the record alone would have been answered with: 201, 200
+	// if it was known, or that of a problem.
+	Status int `json:"status"`
+	// Submitted is nil if the record is not in the log.
+	*Submitted
+	// Code and Detail are those of a problem, Codes those of a problem or why
+	// the record is void.
+	Code   string           `json:"code,omitempty"`
+	Codes  []problem.Reason `json:"codes,omitempty"`
+	Detail string           `json:"detail,omitempty"`
+}
+
 // A Record is a record of the log.
 type Record struct {
 	Standing

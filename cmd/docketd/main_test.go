@@ -35,14 +35,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setup sets $ADDR to an address on which nobody listens.
+// setup sets $ADDR, $SUBMIT and $ADMIN to addresses on which nobody listens.
 func setup(env *testscript.Env) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	for _, name := range []string{"ADDR", "SUBMIT", "ADMIN"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, l.Addr().String())
+		defer l.Close() // not before all are different
 	}
-	env.Setenv("ADDR", l.Addr().String())
-	return l.Close()
+	return nil
 }
 
 // exitCode runs a program that must end with the exit code: code 2 docketd serve

@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,25 +26,16 @@ import (
 // drainTime is how long requests that run may take to end at shutdown.
 const drainTime = 30 * time.Second
 
+// settings are what the command line says.
+type settings struct {
+	data, guard, public string
+	listeners           listeners
+	limits              api.Limits
+}
+
 // serve serves a ledger until ctx ends.
 func serve(ctx context.Context, args []string, std cli.Streams) error {
-	flags := cli.Flags("docketd serve")
-	data := flags.String("data", "", "data `directory`; required")
-	listen := flags.String("listen", "127.0.0.1:8440", "`address` to serve on")
-	guard := flags.String("guard", "", "guard `file`, best on another disk (default guard in the data directory)")
-	cert := flags.String("tls-cert", "", "certificate `file` (PEM); with --tls-key")
-	key := flags.String("tls-key", "", "private key `file` of the certificate (PEM)")
-	public := flags.String("public-url", "", "the `URL` under which the ledger is reached, if a proxy stands before it")
-	if err := flags.ParseArgs(args, 0, 0, "", "docketd serve --data /var/lib/docket --listen 127.0.0.1:8440"); err != nil {
-		return err
-	}
-	if err := flags.Require("data"); err != nil {
-		return err
-	}
-	if (*cert == "") != (*key == "") {
-		return cli.Usage(errors.New("--tls-cert and --tls-key go together"))
-	}
-	config, err := tlsConfig(*cert, *key)
+	set, err := parseServe(args)
 	if err != nil {
 		return err
 	}
@@ -54,30 +43,69 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 		debug.SetGCPercent(400) // the heap is small: the caches are not in it
 	}
 	log := slog.New(slog.NewTextHandler(std.Err, nil))
-	listener, err := net.Listen("tcp", *listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return cli.Unknown(fmt.Errorf("%s is taken by another program: stop that, or choose another address with --listen", *listen))
+	if err := set.listeners.open(); err != nil {
+		return err
 	}
-	if err != nil {
-		return cli.Unknown(err)
-	}
-	defer listener.Close()
+	defer set.listeners.close()
 	metrics := ledger.NewMetrics()
-	dir, err := datadir.Open(ctx, *data, datadir.Options{Guard: *guard, Logger: log, Metrics: metrics})
+	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics})
 	if err != nil {
 		if errors.Is(err, ledger.ErrEmpty) {
-			err = fmt.Errorf("%w: docketd init --data %s --charter FILE begins it", err, *data)
+			err = fmt.Errorf("%w: docketd init --data %s --charter FILE begins it", err, set.data)
 		}
 		return cli.Unknown(err)
 	}
-	waiting, err := openDrafts(filepath.Join(*data, "drafts"), dir.Ledger, log)
+	waiting, err := openDrafts(filepath.Join(set.data, "drafts"), dir.Ledger, log)
 	if err != nil {
 		return errors.Join(cli.Unknown(err), dir.Close())
 	}
-	server := api.Server(api.New(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics), Drafts: waiting, PublicURL: *public}), log)
-	server.TLSConfig = config
-	fmt.Fprintf(std.Err, "docketd: %s on %s\n", dir.VKey, url(listener, config))
-	return errors.Join(run(ctx, server, listener, dir.Ledger), dir.Close())
+	site := api.NewSite(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics), Drafts: waiting,
+		PublicURL: set.public, Limits: set.limits})
+	set.listeners.announce(std.Err, dir.VKey)
+	return errors.Join(run(ctx, set.listeners.servers(site, log), dir.Ledger), dir.Close())
+}
+
+// parseServe reads the command line.
+func parseServe(args []string) (*settings, error) {
+	var set settings
+	l := &set.listeners
+	flags := cli.Flags("docketd serve")
+	flags.StringVar(&set.data, "data", "", "data `directory`; required")
+	flags.StringVar(&l.main, "listen", "127.0.0.1:8440", "`address` to serve on")
+	flags.StringVar(&l.submit, "submit-listen", "", "`address` that takes records and drafts, and serves the rest as well; --listen only reads then")
+	flags.StringVar(&l.admin, "admin-listen", "", "`address` for /healthz, /readyz and /metrics, without TLS; the others don't have them then")
+	flags.StringVar(&set.guard, "guard", "", "guard `file`, best on another disk (default guard in the data directory)")
+	flags.StringVar(&l.cert, "tls-cert", "", "certificate `file` (PEM); with --tls-key. A renewed one is taken without a restart")
+	flags.StringVar(&l.key, "tls-key", "", "private key `file` of the certificate (PEM)")
+	flags.StringVar(&set.public, "public-url", "", "the `URL` under which the ledger is reached, if a proxy stands before it")
+	flags.Float64Var(&set.limits.KeyRate, "key-rate", 1000, "records and proofs a second, a `number`, of one key; 0 for no limit")
+	flags.IntVar(&set.limits.KeyBurst, "key-burst", 10000, "`number` of these at once after a pause")
+	flags.Float64Var(&set.limits.AddressRate, "address-rate", 200, "requests a second, a `number`, of one address; 0 for no limit")
+	flags.IntVar(&set.limits.AddressBurst, "address-burst", 2000, "`number` of these at once after a pause")
+	flags.BoolVar(&set.limits.Loopback, "limit-loopback", false, "limit loopback addresses, too: no proxy on this machine brings others")
+	if err := flags.ParseArgs(args, 0, 0, "", "docketd serve --data /var/lib/docket --listen 127.0.0.1:8440"); err != nil {
+		return nil, err
+	}
+	if err := flags.Require("data"); err != nil {
+		return nil, err
+	}
+	return &set, set.check()
+}
+
+func (set *settings) check() error {
+	if (set.listeners.cert == "") != (set.listeners.key == "") {
+		return cli.Usage(errors.New("--tls-cert and --tls-key go together"))
+	}
+	if n := set.limits; n.KeyRate < 0 || n.AddressRate < 0 || n.KeyBurst < 1 || n.AddressBurst < 1 {
+		return cli.Usage(errors.New("a rate is 0 or more, a burst 1 or more"))
+	}
+	if set.public != "" {
+		u, err := url.Parse(set.public)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return cli.Usage(fmt.Errorf("--public-url %q: want one like https://ledger.example.com/2026", set.public))
+		}
+	}
+	return nil
 }
 
 // openDrafts opens what waits for co-signers.
@@ -97,45 +125,32 @@ func openDrafts(dir string, l *ledger.Ledger, log *slog.Logger) (*drafts.Store, 
 }
 
 // run serves until ctx ends or the ledger halts. Requests that run are answered.
-func run(ctx context.Context, server *http.Server, listener net.Listener, l *ledger.Ledger) error {
-	served := make(chan error, 1)
-	go func() {
-		if server.TLSConfig != nil {
-			served <- server.ServeTLS(listener, "", "")
-			return
-		}
-		served <- server.Serve(listener)
-	}()
-	var halted error
+func run(ctx context.Context, servers []server, l *ledger.Ledger) error {
+	served := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() { served <- s.serve() }()
+	}
+	var ended error
 	select {
 	case err := <-served:
-		return cli.Unknown(err)
+		ended = cli.Unknown(err)
 	case <-l.Halted():
-		halted = cli.Unknown(fmt.Errorf("%w: start again, which reads back what happened", l.Ready()))
+		ended = cli.Unknown(fmt.Errorf("%w: start again, which reads back what happened", l.Ready()))
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	return errors.Join(halted, server.Shutdown(drain))
-}
-
-// tlsConfig reads a certificate; without one it is nil.
-func tlsConfig(cert, key string) (*tls.Config, error) {
-	if cert == "" {
-		return nil, nil
+	var wg sync.WaitGroup
+	errs := make([]error, len(servers))
+	for i, s := range servers { // all stop taking at once
+		wg.Go(func() {
+			if errs[i] = s.Shutdown(drain); errs[i] != nil {
+				errs[i] = errors.Join(errs[i], s.Close())
+			}
+		})
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, cli.Unknown(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
-
-func url(l net.Listener, config *tls.Config) string {
-	if config != nil {
-		return "https://" + l.Addr().String()
-	}
-	return "http://" + l.Addr().String()
+	wg.Wait()
+	return errors.Join(append(errs, ended)...)
 }
 
 // registry holds the metrics of the ledger and of this process.

@@ -50,13 +50,13 @@ func started(t *testing.T) (dir, vkey string) {
 
 // running serves dir until the function that it returns is called, which returns
 // what serve did.
-func running(t *testing.T, dir string) (url string, stop func() error) {
+func running(t *testing.T, dir string, more ...string) (url string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, []string{"--data", dir, "--listen", "127.0.0.1:0"}, cli.Streams{Out: io.Discard, Err: w})
+		ended <- serve(ctx, append([]string{"--data", dir, "--listen", "127.0.0.1:0"}, more...), cli.Streams{Out: io.Discard, Err: w})
 		w.Close()
 	}()
 	lines := bufio.NewScanner(r)
