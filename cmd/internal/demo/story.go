@@ -146,7 +146,7 @@ func approval(decision record.ID) *record.Ratification {
 // exampleSheet is a decision to try docket decide with.
 func exampleSheet(now int64, policy record.ID) []byte {
 	at := record.Time(now)
-	return fmt.Appendf(nil, sheetText, Origin, policy, at, at)
+	return fmt.Appendf(nil, sheetText, Origin, policy, at, at, record.Time(now+2*day))
 }
 
 const sheetText = `# A decision for the ledger of the demonstration. All that may stand here:
@@ -161,7 +161,7 @@ subject:
 grounds:
   - policy: rulebook
     version: 1
-    clause: hosting
+    clause: technical-abuse
     record: %s
 facts: A fictitious case. The site offers malware for download.
 reasons: Its owner was told twice and did not answer.
@@ -173,4 +173,5 @@ automation:
   decision: none
 decided_at: %s
 effective_at: %s
+until: %s
 `
