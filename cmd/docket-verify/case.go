@@ -34,7 +34,7 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	if sum.Broken > 0 || sum.State() == nil {
+	if sum.Broken > 0 {
 		return errors.New("the log does not hold, see above: nothing is told of a case in it")
 	}
 	if len(k.kept) == 0 {

@@ -60,9 +60,6 @@ func charter(vkey string, subject keyfile.SubjectKey, start int64, jwk func(stri
 
 var (
 	twoDeciders   = record.Quorum{Role: record.RoleDecider, Count: 2}
-	oneDecider    = record.Quorum{Role: record.RoleDecider, Count: 1}
-	twoRatifiers  = record.Quorum{Role: record.RoleRatifier, Count: 2}
-	passingOn     = []record.ServiceLayer{"cdn_proxy", "security", "dns", "registrar"}
 	harm          = "threat-to-life"
 	ratifyInHours = int64(72)
 )
