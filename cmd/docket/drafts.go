@@ -75,24 +75,41 @@ func policyPublish(ctx context.Context, args []string, std cli.Streams) error {
 	return s.explain(writeDraft(p, *out, "as many policy owners as the charter says", std))
 }
 
-func decide(_ context.Context, args []string, std cli.Streams) error {
+func decide(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket decide")
 	example := flags.Bool("example", false, "print an example of the YAML file, with comments, and end")
 	ledger := originFlag(flags)
 	subjectKey := flags.String("subject-key", "", "`file` of the key of the subject pseudonyms: computes subject.ref from subject.name")
+	opt := walkOptions{}
+	flags.StringVar(&opt.from, "from", "", "`URL` of the ledger whose clauses in force are offered, without FILE")
+	flags.Func("policy-record", "`file` of a policy.publish, or of its receipt, whose clauses are offered, without FILE and --from; may be repeated", func(s string) error {
+		opt.policies = append(opt.policies, s)
+		return nil
+	})
+	flags.StringVar(&opt.resume, "continue", "", "`file` of the answers that were kept when you stopped, without FILE")
 	out := outFlag(flags)
-	if err := flags.ParseArgs(args, 0, 1, "FILE.yaml", "docket decide --example > decision.yaml\n  docket decide decision.yaml --subject-key subject.key --out decision.draft"); err != nil {
+	if err := flags.ParseArgs(args, 0, 1, "FILE.yaml", "docket decide --from https://ledger.example.com --subject-key subject.key --out decision.draft\n"+
+		"  docket decide --example > decision.yaml\n  docket decide decision.yaml --subject-key subject.key --out decision.draft"); err != nil {
 		return err
 	}
 	if *example {
 		_, err := fmt.Fprint(std.Out, exampleDecision(time.Now()))
 		return err
 	}
-	if flags.NArg() == 0 {
-		return cli.Usage(errors.New("docket decide: FILE.yaml is missing"))
+	switch {
+	case flags.NArg() == 0 && keyboard(std) == nil:
+		return cli.Usage(errors.New("docket decide: FILE.yaml is missing, and there is no terminal to ask at"))
+	case flags.NArg() > 0 && opt.given():
+		return cli.Usage(errors.New("docket decide: --from, --policy-record and --continue are for questions, without FILE.yaml"))
+	case opt.from != "" && len(opt.policies) > 0:
+		return cli.Usage(errors.New("docket decide: --from and --policy-record exclude each other"))
 	}
 	if err := flags.Require("out"); err != nil {
 		return err
+	}
+	if flags.NArg() == 0 {
+		opt.origin, opt.subjectKey, opt.out = *ledger, *subjectKey, *out
+		return decideByWalk(ctx, opt, std)
 	}
 	s, err := readSheet(flags.Arg(0))
 	if err != nil {
