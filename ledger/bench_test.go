@@ -14,11 +14,16 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
+	"github.com/docket-ledger/docket/ledger/state"
 	"github.com/docket-ledger/docket/ledger/tree/embedded"
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/tile"
 )
 
 // TestMain sets what docketd sets, for the benchmarks.
@@ -147,4 +152,102 @@ func BenchmarkReceipt(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "receipts/s")
 	b.ReportMetric(float64(size), "bytes")
+}
+
+// BenchmarkFold is the rules alone, on the server's state: an overlay of a batch
+// of 256 on Pebble, merged after each.
+func BenchmarkFold(b *testing.B) {
+	w := ledgertest.New(b, nil)
+	records := benchRecords(w, 10_000)
+	before := w.Files()
+	checked := make([]record.Checked, 0, len(records)+8)
+	log := &stored{}
+	entries, err := tile.ParseBundle(before["tile/entries/000.p/6"], 6)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ring := record.Keyring{}
+	for _, e := range append(entries, records...) {
+		u, err := record.Parse(e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for kid, key := range record.NewKeyring(u.Payload()) {
+			ring[kid] = key
+		}
+		c, err := u.Verify(ring)
+		if err != nil {
+			b.Fatal(err)
+		}
+		checked = append(checked, c)
+		log.add(b, e)
+	}
+	for b.Loop() {
+		store, err := state.Open(state.Config{Dir: b.TempDir()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		on := &onOverlay{overlay: store.Overlay()}
+		fold := rules.New(on, log, verify.OpenTimemark)
+		start := time.Now()
+		for i, c := range checked {
+			if s, err := fold.Apply(int64(i), c); err != nil || !s.Effective() {
+				b.Fatalf("%+v, %v", s, err)
+			}
+			if i%256 == 255 {
+				if err := store.Merge(on.overlay, int64(i+1), tlog.Hash{}); err != nil {
+					b.Fatal(err)
+				}
+				on.overlay = store.Overlay()
+			}
+		}
+		b.ReportMetric(float64(time.Since(start).Microseconds())/float64(len(checked)), "µs/record")
+		if err := store.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// onOverlay is the rules.State of the overlay of the moment.
+type onOverlay struct{ overlay *state.Overlay }
+
+func (o *onOverlay) Get(key string) ([]byte, error)     { return o.overlay.Get(key) }
+func (o *onOverlay) Put(key string, value []byte) error { return o.overlay.Put(key, value) }
+
+// stored keeps the hashes of a tree as tlog stores them, and is its rules.Roots.
+type stored struct {
+	size   int64
+	hashes []tlog.Hash
+	memo   map[int64]tlog.Hash
+}
+
+func (s *stored) ReadHashes(at []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(at))
+	for i, x := range at {
+		out[i] = s.hashes[x]
+	}
+	return out, nil
+}
+
+func (s *stored) add(b *testing.B, e []byte) {
+	hashes, err := tlog.StoredHashes(s.size, e, s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.hashes = append(s.hashes, hashes...)
+	s.size++
+}
+
+// Root implements rules.Roots. The ledger looks roots up before the rules ask.
+func (s *stored) Root(size int64) (tlog.Hash, error) {
+	if s.memo == nil {
+		s.memo = map[int64]tlog.Hash{}
+	}
+	h, ok := s.memo[size]
+	if ok {
+		return h, nil
+	}
+	h, err := tlog.TreeHash(size, s)
+	s.memo[size] = h
+	return h, err
 }

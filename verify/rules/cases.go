@@ -286,9 +286,12 @@ func (e *exam) transition(c *caseRow, d *record.Decision) (string, error) {
 		e.voidf(CaseTransition, "%s after %s", d.Action, orNothing(from))
 		return from, nil
 	}
+	if c == nil || !slices.Contains(Measures, d.Action) {
+		return from, nil
+	}
 	if open, err := e.get(rowAppeal + d.Case); err != nil {
 		return "", err
-	} else if len(open) > 0 && slices.Contains(Measures, d.Action) {
+	} else if len(open) > 0 {
 		e.voidf(CaseTransition, "%s while an appeal waits for its ruling", d.Action)
 	}
 	return from, nil
