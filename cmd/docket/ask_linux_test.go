@@ -22,6 +22,14 @@ import (
 // openPTY returns the end of a new pseudo-terminal that a program sees.
 func openPTY(t *testing.T) *os.File {
 	t.Helper()
+	program, _ := openTerminal(t)
+	return program
+}
+
+// openTerminal returns both ends of a new pseudo-terminal: that of a program, and
+// that of the person who types.
+func openTerminal(t *testing.T) (program, person *os.File) {
+	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +38,11 @@ func openPTY(t *testing.T) *os.File {
 	var unlocked, number int32
 	control(t, person, syscall.TIOCSPTLCK, unsafe.Pointer(&unlocked))
 	control(t, person, syscall.TIOCGPTN, unsafe.Pointer(&number))
-	program, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return program // a question that nobody answered still reads it
+	return program, person // a question that nobody answered still reads it
 }
 
 func control(t *testing.T, f *os.File, request uintptr, arg unsafe.Pointer) {
