@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -62,19 +63,18 @@ func (w *walk) edit(ctx context.Context, editor string, q *question) (string, er
 	cmd := exec.Command("sh", "-c", editor+` "$1"`, editor, f.Name())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = w.in, w.std.Out, w.std.Err
 	failed := cmd.Run() // Ctrl-C is the editor's own
+	if failed != nil {
+		failed = fmt.Errorf("the editor %s: %w", editor, failed)
+	}
 	b, err := os.ReadFile(f.Name())
-	if err != nil {
-		return "", errors.Join(fmt.Errorf("the editor %s: %w", editor, cmp.Or(failed, err)), os.Remove(f.Name()))
+	if errors.Is(err, fs.ErrNotExist) { // as if it were empty
+		return "", failed
 	}
 	text := withoutComments(string(b))
-	if failed == nil {
-		return text, os.Remove(f.Name())
-	}
-	failed = fmt.Errorf("the editor %s: %w", editor, failed)
-	if text != "" {
+	if failed != nil && text != "" {
 		return "", fmt.Errorf("%w; what it wrote is in %s", failed, f.Name())
 	}
-	return "", errors.Join(failed, os.Remove(f.Name()))
+	return text, errors.Join(failed, err, os.Remove(f.Name()))
 }
 
 // template is what the editor opens.

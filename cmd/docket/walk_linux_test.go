@@ -149,8 +149,9 @@ func (p *typist) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.said.Write(b)
-	m := promptPattern.FindSubmatch(b)
-	if m == nil {
+	last := p.said.Bytes()[bytes.LastIndexByte(p.said.Bytes(), '\n')+1:]
+	m := promptPattern.FindSubmatch(last)
+	if m == nil || len(b) == 0 {
 		return len(b), nil
 	}
 	member := string(m[1]) + string(m[3])
@@ -518,10 +519,6 @@ func TestWalkDoesNotBegin(t *testing.T) {
 // TestWalkEditor writes facts and reasons with programs instead of a person.
 func TestWalkEditor(t *testing.T) {
 	w := newWalkWorld(t)
-	t.Setenv("TMPDIR", w.file("tmp"))
-	if err := os.Mkdir(w.file("tmp"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		name, visual, editor string
 		code                 int
@@ -533,13 +530,15 @@ func TestWalkEditor(t *testing.T) {
 		{"nothing written", "true", "", 1, "facts are empty: cancelled", 0},
 		{"emptied", "cp /dev/null", "", 1, "facts are empty: cancelled", 0},
 		{"fails", "false", "", 1, "the editor false: exit status 1", 0},
-		{"fails with text", "f() { echo Lost? >> $1; return 3; }; f", "", 1, "what it wrote is in " + w.file("tmp"), 1},
+		{"fails with text", "f() { echo Lost? >> $1; return 3; }; f", "", 1, "what it wrote is in ", 1},
 		{"there is none", "no-such-editor-anywhere", "", 1, "exit status 127", 0},
-		{"deletes it", "rm", "", 1, "the editor rm", 0},
+		{"deletes it", "rm", "", 1, "facts are empty: cancelled", 0},
 	} {
+		tmp := t.TempDir()
+		t.Setenv("TMPDIR", tmp)
 		t.Setenv("VISUAL", c.visual)
 		t.Setenv("EDITOR", c.editor)
-		out := filepath.Join(t.TempDir(), "d.draft")
+		out := w.file(strings.ReplaceAll(c.name, " ", "-") + ".draft")
 		_, code, said := walkThrough(t, "--from "+w.url+" --subject-key "+w.subjectKey+" --out "+out, whole(w), -1)
 		if code != c.code || !strings.Contains(said, c.want) {
 			t.Errorf("%s: exit code %d: %s; want %d and %q", c.name, code, said, c.code, c.want)
@@ -551,7 +550,7 @@ func TestWalkEditor(t *testing.T) {
 		} else if s, err := readSheet(out + answersEnding); err != nil || s.value["lang"] != "de" {
 			t.Errorf("%s: the answers are not kept: %v", c.name, err)
 		}
-		left, err := os.ReadDir(w.file("tmp"))
+		left, err := os.ReadDir(tmp)
 		if err != nil || len(left) != c.left {
 			t.Errorf("%s: %d files left (%v), want %d", c.name, len(left), err, c.left)
 		}
