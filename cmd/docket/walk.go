@@ -90,16 +90,8 @@ func (w *walk) ended(err error) error { return fmt.Errorf("%w: %w", errNotDrafte
 
 // open reads all that the walk needs, before anybody is asked anything.
 func (w *walk) open(ctx context.Context) error {
-	for _, file := range []string{w.opt.out, w.answers()} {
-		_, err := os.Stat(file)
-		switch {
-		case err == nil && file == w.opt.out:
-			return fmt.Errorf("%s exists: name another file, for a draft may hold signatures", file)
-		case err == nil && file != w.opt.resume:
-			return fmt.Errorf("%s holds answers that were kept: go on with --continue %s, or delete it", file, file)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return err
-		}
+	if err := w.free(); err != nil {
+		return err
 	}
 	if w.opt.subjectKey != "" {
 		key, err := keyfile.ReadSubjectKey(w.opt.subjectKey)
@@ -125,6 +117,27 @@ func (w *walk) open(ctx context.Context) error {
 	}
 	unset(w.kept, "ledger")
 	return w.take("ledger", w.opt.origin)
+}
+
+// free refuses to begin where the draft can't be written, or where answers that
+// were kept would be written over.
+func (w *walk) free() error {
+	if _, err := os.Stat(w.opt.out); err == nil {
+		return fmt.Errorf("%s exists: name another file, for a draft may hold signatures", w.opt.out)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	kept, err := os.Stat(w.answers())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if resumed, err := os.Stat(w.opt.resume); err == nil && os.SameFile(kept, resumed) {
+		return nil
+	}
+	return fmt.Errorf("%s holds answers that were kept: go on with --continue %s, or delete it", w.answers(), w.answers())
 }
 
 // resume takes a sheet of earlier answers: what the walk asks for is taken when
@@ -258,7 +271,7 @@ func (w *walk) answer(ctx context.Context, q *question) (any, error) {
 	}
 	prompt := q.member
 	if fallback != "" {
-		prompt += " [" + fallback + "]"
+		prompt += " [" + cli.Plain(fallback) + "]"
 	}
 	text, err := w.line(ctx, prompt+"> ")
 	if err != nil {

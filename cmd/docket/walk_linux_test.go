@@ -368,7 +368,7 @@ func TestWalkAsksAgain(t *testing.T) {
 		{"grounds", ",", "no clause is named"},
 		{"grounds", "", "grounds can't be left out here"},
 		{"subject/type", "domian", `did you mean "domain"?`},
-		{"subject/type", "ip_address", "ip_address \"known.example\""},
+		{"subject/type", "ip_address", "unexpected character"},
 		{"severity", "", "severity can't be left out here"},
 		{"severity", "hgih", `did you mean "high"?`},
 		{"trigger/kind", "court", "choose from 1 to 5"},
