@@ -516,6 +516,103 @@ func TestWalkDoesNotBegin(t *testing.T) {
 	}
 }
 
+// TestWalkKeptWrong changes what was kept: what can't stay is asked for, the rest
+// is not.
+func TestWalkKeptWrong(t *testing.T) {
+	w := newWalkWorld(t)
+	first := w.file("first.draft")
+	args := " --from " + w.url + " --subject-key " + w.subjectKey + " --out "
+	answers := whole(w)
+	answers["emergency/harm"] = []string{"threat-to-life"}
+	answers["Write"] = []string{"n"}
+	if _, code, said := walkThrough(t, args+first, answers, -1); code != 1 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	kept, err := os.ReadFile(first + answersEnding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		old, new string
+		asked    []string
+		want     string
+	}{
+		{"lang: \"de\"", "lang: \"de\"", nil, "facts: as it was kept"},
+		{"lang: \"de\"", "lang: \"de\"\nterritory: [AT]", nil, "territory        AT"},
+		{"service_layer: \"hosting\"", "service_layer: \"hostng\"", []string{"service_layer"}, "hostng is none of those to choose from"},
+		{"action: \"suspend\"", "action: \"terminate\"", []string{"action"}, "no clause in force permits terminate on hosting"},
+		{"version: 2", "version: 1", []string{"grounds"}, "clause hosting of policy abuse is not in force"},
+		{"harm: \"threat-to-life\"", "harm: \"boredom\"", []string{"emergency/harm"}, "boredom is none of those to choose from"},
+		{"name: \"known.example\"", "name: \"other.example\"", []string{"subject/name", "subject/type"}, "is about another subject"},
+		{"until: \"2026-11-26", "until: \"2026-11-27", []string{"until"}, "more than the 72 hours of clause hosting"},
+		{"severity: \"high\"\n", "", []string{"severity"}, ""},
+		{"prev: \"d-", "prev: \"e-", []string{"prev"}, "the newest act of the case is"},
+	} {
+		if !bytes.Contains(kept, []byte(c.old)) {
+			t.Fatalf("%q was not kept:\n%s", c.old, kept)
+		}
+		changed, out := w.file("changed.yaml"), w.file(fmt.Sprintf("again-%d.draft", i))
+		if err := os.WriteFile(changed, bytes.Replace(kept, []byte(c.old), []byte(c.new), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, code, said := walkThrough(t, "--continue "+changed+args+out, whole(w), -1)
+		if code != 0 || !slices.Equal(p.asked, append(c.asked, "Write")) || !strings.Contains(said, c.want) {
+			t.Errorf("%s for %s: exit code %d, asked %q; want 0, %q and %q:\n%s", c.new, c.old, code, p.asked, c.asked, c.want, said)
+		}
+	}
+	// Without a ledger to ask, grounds stay as they are.
+	if p, code, said := walkThrough(t, "--continue "+first+answersEnding+" --subject-key "+w.subjectKey+" --out "+w.file("alone.draft"), whole(w), -1); code != 0 || !slices.Equal(p.asked, []string{"Write"}) {
+		t.Errorf("without a ledger: exit code %d, asked %q: %s", code, p.asked, said)
+	}
+}
+
+// TestWalkPolicyFiles offers the newest version that is in force.
+func TestWalkPolicyFiles(t *testing.T) {
+	w := newWalkWorld(t)
+	key, err := keyfile.New(keyfile.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := "--subject-key " + w.subjectKey + " --policy-record " + w.file("policy.json")
+	for name, change := range map[string]func(*record.PolicyPublish){
+		"older":    func(p *record.PolicyPublish) { p.Version = 1 },
+		"future":   func(p *record.PolicyPublish) { p.Version, p.EffectiveFrom = 3, record.Time(time.Now().Unix()+3600) },
+		"historic": func(p *record.PolicyPublish) { p.Policy, p.Historic = "old", &record.Historic{Source: "a newspaper"} },
+		"second":   func(p *record.PolicyPublish) { p.Policy, p.Title = "second", "Another" },
+	} {
+		p := *w.policy.Payload().(*record.PolicyPublish)
+		change(&p)
+		u, err := record.NewDraft(&p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err = u.Sign(key, now.Unix(), 1, record.Seen{Size: 1, Root: strings.Repeat("A", 43)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.file(name), u.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args += " --policy-record " + w.file(name)
+	}
+	answers := whole(w)
+	answers["prev"], answers["trigger/intake"] = []string{""}, []string{string(w.intake)}
+	answers["grounds"] = []string{"3", "1 2"}
+	out := w.file("d.draft")
+	_, code, said := walkThrough(t, args+" --out "+out, answers, -1)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	for _, want := range []string{"1  abuse, version 2, clause hosting", "2  second, version 2, clause hosting", "there is no clause 3 here; choose from 1 to 2",
+		"future is not in force before", "historic is from before the ledger"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it never says %q:\n%s", want, said)
+		}
+	}
+	if d := readWalked(t, out); len(d.Grounds) != 2 || d.Grounds[0].Policy != "abuse" || d.Grounds[1].Policy != "second" {
+		t.Errorf("the draft rests on %+v", d.Grounds)
+	}
+}
+
 // TestWalkEditor writes facts and reasons with programs instead of a person.
 func TestWalkEditor(t *testing.T) {
 	w := newWalkWorld(t)

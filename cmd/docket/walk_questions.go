@@ -49,7 +49,7 @@ var questions = []question{
 		applies: func(w *walk) bool { return w.ledger == nil || w.known.Tip != "" }, about: aboutCase,
 		fallback: func(w *walk) string { return string(w.known.Tip) },
 		optional: func(w *walk) bool { return w.ledger == nil }, read: readPrev},
-	{member: "service_layer", prompt: "What is done for the subject, where the decision acts",
+	{member: "service_layer", prompt: "The service layer: where it acts",
 		choices: func(*walk) []string { return texts(record.ServiceLayers) }},
 	{member: "action", prompt: "What is done",
 		choices: func(*walk) []string { return texts(record.Actions) }, read: readAction},
@@ -140,7 +140,7 @@ func aboutCase(w *walk) string {
 	if w.known.Tip == "" {
 		return "Nothing, if this opens the case."
 	}
-	s := fmt.Sprintf("The ledger has the case, with %d records.", len(w.known.Records))
+	s := fmt.Sprintf("The ledger has the case; records of it: %d.", len(w.known.Records))
 	if f := w.known.InForce; f != nil {
 		s += fmt.Sprintf(" In force is %s, by %s.", cli.Plain(string(f.Action)), cli.Plain(string(f.Decision)))
 	}
