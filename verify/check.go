@@ -51,6 +51,9 @@ type Signer struct {
 	// the charter.
 	Enrolled int64
 	Recovery bool
+	// Filer says that it is the filer's own key of an appeal: its signature
+	// is checked and shown, and does not count.
+	Filer bool
 }
 
 // A CitedClause is a clause that a decision rests on, as it was published.
@@ -189,8 +192,12 @@ func (c *checker) judge(p *Proven) error {
 	if !ok || c.supported[0].index != 0 {
 		return fmt.Errorf("the charter: %w", ErrNotShown)
 	}
-	if !slices.Contains(charter.LogKeys, p.Signed.LogKey.String()) {
+	switch key := p.Signed.LogKey.String(); {
+	case c.namesLogKey(key):
+	case charter.Rules == 0: // which is never amended
 		return fmt.Errorf("the charter does not name the key that signed the checkpoint, %s", p.Signed.LogKey)
+	default:
+		return fmt.Errorf("that the charter, or an amendment, names the key which signed the checkpoint, %s: %w", p.Signed.LogKey, ErrNotShown)
 	}
 	p.Charter = charter
 	for _, h := range checked.Headers() {
@@ -204,6 +211,20 @@ func (c *checker) judge(p *Proven) error {
 		}
 	}
 	return nil
+}
+
+// namesLogKey reports whether the charter or an amendment in the file names a key
+// of the log.
+func (c *checker) namesLogKey(key string) bool {
+	return slices.ContainsFunc(c.supported, func(s supported) bool {
+		switch p := s.record.Payload().(type) {
+		case *record.Charter:
+			return slices.Contains(p.LogKeys, key)
+		case *record.CharterAmend:
+			return slices.Contains(p.LogKeys, key)
+		}
+		return false
+	})
 }
 
 // signer finds the last record that enrolled a key.
@@ -221,6 +242,16 @@ func (c *checker) signer(h record.Header) Signer {
 				if k.KID() == h.KID {
 					s.Holder, s.Recovery, s.Enrolled = "recovery key", true, r.index
 				}
+			}
+		case *record.CharterAmend:
+			for _, k := range p.Recovery.Keys {
+				if k.KID() == h.KID && s.Holder == "" {
+					s.Holder, s.Recovery, s.Enrolled = "recovery key", true, r.index
+				}
+			}
+		case *record.Appeal:
+			if p.FilerJWK != nil && p.FilerJWK.KID() == h.KID && s.Holder == "" {
+				s.Holder, s.Filer, s.Enrolled = "the filer", true, r.index
 			}
 		case *record.KeyEnrol:
 			if p.JWK.KID() == h.KID {

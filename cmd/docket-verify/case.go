@@ -119,12 +119,13 @@ func (k *caseKeeper) entry(r kept, sum *verify.Summary) (telling.Entry, error) {
 	seen := r.record.Headers()[0].Seen.Size
 	for _, h := range r.record.Headers() {
 		seen = min(seen, h.Seen.Size)
-		s := verify.Signer{Header: h, Holder: "somebody without an enrolled key"}
+		s := verify.Signer{Header: h, Holder: "the filer, with a key of their own", Filer: true}
 		key, err := rules.ReadKey(sum.State(), h.KID)
 		if err != nil {
 			return e, err
 		}
 		if key != nil {
+			s.Filer = false
 			s.Holder, s.Roles, s.Recovery = key.Holder, key.Roles, key.Recovery
 			if n, _ := slices.BinarySearch(key.Indexes, r.index); n > 0 {
 				s.Enrolled = key.Indexes[n-1]

@@ -260,6 +260,9 @@ func witnesses(s verify.Signed) string {
 
 func signer(s verify.Signer) string {
 	at := fmt.Sprintf("claims %s, its number %d, had seen the log at size %d", record.Time(s.Header.IAT), s.Header.Seq, s.Header.Seen.Size)
+	if s.Filer {
+		return "the filer, with a key of their own that is not enrolled: shown, not counted; " + at
+	}
 	if s.Recovery {
 		return "a recovery key of the charter; " + at
 	}

@@ -234,7 +234,7 @@ func (e *exam) examineSignatures() error {
 				e.voidf(KeyExpired, "%s of %s, at %s", s.header.KID, s.key.Holder, s.key.ValidUntil)
 			}
 		}
-		if err := e.examineSeq(s, enrols); err != nil {
+		if err := e.examineSeq(s); err != nil {
 			return err
 		}
 		if err := e.examineSeen(s.header, false); err != nil {
@@ -244,7 +244,7 @@ func (e *exam) examineSignatures() error {
 	return nil
 }
 
-func (e *exam) examineSeq(s signer, enrols bool) error {
+func (e *exam) examineSeq(s signer) error {
 	raw, err := e.get(rowSeq + s.header.KID)
 	if err != nil {
 		return err

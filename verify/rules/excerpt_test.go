@@ -45,16 +45,30 @@ func (w *world) excerpts() {
 		}
 		codes = slices.DeleteFunc(codes, func(c rules.Code) bool { return slices.Contains(less, c) && !slices.Contains(got.Codes, c) })
 		// Nor can it know what is ratified if that is no decision that waits.
-		if slices.Contains(full.Codes, rules.CaseTransition) {
-			if _, ok := c.Payload().(*record.Ratification); ok {
-				codes = got.Codes
-			}
+		// Nor that it confirms what a contested key signed: the excerpt has no
+		// revocations.
+		if _, ok := c.Payload().(*record.Ratification); ok && (slices.Contains(full.Codes, rules.CaseTransition) || w.contestedBefore(i)) {
+			codes = got.Codes
 		}
 		findings := slices.DeleteFunc(slices.Clone(full.Findings), whole)
 		if !slices.Equal(got.Codes, codes) || !slices.Equal(got.Findings, findings) {
 			w.Errorf("record %d: void %v, findings %v; in an excerpt %v, %v", i, full.Codes, full.Findings, got.Codes, got.Findings)
 		}
 	}
+}
+
+// contestedBefore reports whether a key was said to be compromised before an
+// index.
+func (w *world) contestedBefore(index int) bool {
+	for i, c := range w.checked[:index] {
+		if c == (record.Checked{}) || !w.standings[i].Effective() {
+			continue
+		}
+		if p, ok := c.Payload().(*record.KeyRevoke); ok && p.Reason == record.Compromised {
+			return true
+		}
+	}
+	return false
 }
 
 // support returns the indexes of the records that a receipt shows beside the

@@ -61,7 +61,10 @@ type clauseRow struct {
 
 // historicOpen reports whether texts and decisions from before the ledger may
 // still be entered.
-func (e *exam) historicOpen() bool { return e.now <= e.charter.Charter.HistoricUntil.Unix() }
+func (e *exam) historicOpen() bool {
+	until := e.charter.Charter.HistoricUntil
+	return until != 0 && e.now <= until.Unix()
+}
 
 func (e *exam) publish(p *record.PolicyPublish) error {
 	e.demand(record.Quorum{Role: record.RolePolicy, Count: e.charter.Charter.PolicyQuorum})

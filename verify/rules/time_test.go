@@ -383,6 +383,18 @@ func TestInterval(t *testing.T) {
 	w.replay()
 }
 
+// TestNoHistory: a ledger with witnesses that admits no texts from before it does
+// so also before its first timemark.
+func TestNoHistory(t *testing.T) {
+	w := newWorld(t)
+	c := charter()
+	c.LogKeys, c.Witnesses, c.HistoricUntil = []string{logKey().String()}, threeWitnesses(), 0
+	w.must(w.does(c, founders))
+	if s := w.does(oldPolicy(), "bob"); !slices.Equal(s.Codes, []rules.Code{rules.HistoricNotPermitted}) {
+		t.Errorf("%v, want historic.not_permitted", s.Codes)
+	}
+}
+
 // TestLateRatification: a ratification that the witnesses saw too late does not
 // count, though its standing stays.
 func TestLateRatification(t *testing.T) {

@@ -111,6 +111,9 @@ func (w *writer) entry(e Entry) {
 		if s.Recovery {
 			role = "recovery key"
 		}
+		if s.Filer {
+			role = "shown, not counted"
+		}
 		w.line("    %-13s%s (%s), claims %s", "signed by", s.Holder, role, record.Time(s.Header.IAT))
 	}
 	for _, c := range e.Clauses {
