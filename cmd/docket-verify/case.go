@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
+	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
@@ -14,15 +16,19 @@ import (
 	"github.com/docket-ledger/docket/verify/rules"
 )
 
-// tellCase audits a whole log and tells one case of it.
+// tellCase audits a whole log and tells one case of it, or proves a case file.
 func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-verify case")
 	policy := policyFlag(flags)
-	if err := flags.ParseArgs(args, 2, 2, "URL|DIR|ZIP CASE", "docket-verify case --policy trust.policy https://ledger.example.com example-1"); err != nil {
+	if err := flags.ParseArgs(args, 1, 2, "URL|DIR|ZIP CASE, or CASE-FILE.zip", "docket-verify case --policy trust.policy https://ledger.example.com example-1\n"+
+		"  docket-verify case --policy trust.policy case.zip"); err != nil {
 		return err
 	}
 	if err := flags.Require("policy"); err != nil {
 		return err
+	}
+	if flags.NArg() == 1 {
+		return tellFile(flags.Arg(0), *policy, std)
 	}
 	src, err := openSource(flags.Arg(0))
 	if err != nil {
@@ -44,6 +50,35 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return cli.Unknown(err)
 	}
+	return story.Tell(std.Out, cli.Plain)
+}
+
+// tellFile proves a case file and tells it.
+func tellFile(path string, policy policies, std cli.Streams) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	if info.IsDir() {
+		return cli.Usage(fmt.Errorf("%s is a folder: name the case, too", path))
+	}
+	f, err := casefile.Read(in, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	story, err := f.Check(policy)
+	if errors.Is(err, verify.ErrNotShown) {
+		return cli.Unknown(fmt.Errorf("%s: %w", path, err))
+	}
+	if err != nil {
+		return fmt.Errorf("%s DOES NOT HOLD: %w", path, err)
+	}
+	fmt.Fprintf(std.Out, "HOLDS  %s: every record below is in the log at this place, signed by these keys\n\n", path)
 	return story.Tell(std.Out, cli.Plain)
 }
 

@@ -50,6 +50,7 @@ var program = cli.Program{
 		{Name: "decide", Short: "drafts a decision", Run: decide},
 		{Name: "ratify", Short: "drafts the approval of a decision afterwards", Run: ratify},
 	}, actCommands(), []cli.Command{
+		{Name: "case export", Short: "writes a file that proves a case without the ledger", Run: caseExport},
 		{Name: "due", Short: "says who owes what until when", Run: due},
 		{Name: "sign", Short: "signs a draft", Run: sign},
 		{Name: "inbox", Short: "lists the drafts that wait for your signature", Run: inbox},

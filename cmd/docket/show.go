@@ -16,8 +16,9 @@ import (
 
 func show(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket show")
-	url := flags.String("ledger", "", "`URL` of the ledger, for an id")
-	if err := flags.ParseArgs(args, 1, 1, "ID|FILE", "docket show decision.draft\n  docket show d-… --ledger https://ledger.example.com"); err != nil {
+	url := flags.String("ledger", "", "`URL` of the ledger, for an id or a case")
+	trust := flags.String("policy", "", "trust policy `file`, for a case: without it nothing of what the ledger says is checked but that it is of one piece")
+	if err := flags.ParseArgs(args, 1, 1, "ID|CASE|FILE", "docket show decision.draft\n  docket show d-… --ledger https://ledger.example.com\n  docket show example-1 --ledger https://ledger.example.com"); err != nil {
 		return err
 	}
 	name := flags.Arg(0)
@@ -26,6 +27,9 @@ func show(ctx context.Context, args []string, std cli.Streams) error {
 		return showID(ctx, id, *url, std)
 	}
 	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && *url != "" && !strings.HasPrefix(name, "d-") {
+		return showCase(ctx, name, *url, *trust, std)
+	}
 	if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, "d-") {
 		return cli.Usage(fmt.Errorf("%s is no file, and no id: an id is d- and 43 characters", name))
 	}

@@ -34,6 +34,9 @@ type Entry struct {
 	Signers  []verify.Signer
 	Clauses  []verify.CitedClause
 	Interval rules.Interval
+	// SaidVoid says that the ledger calls it void, though what is at hand
+	// does not show why.
+	SaidVoid bool
 	// Status is where a decision stands now, nil if that is not known.
 	Status *rules.Decided
 }
@@ -121,7 +124,10 @@ func (w *writer) entry(e Entry) {
 		w.text("", c.Clause.Text)
 	}
 	w.payload(e.Payload)
-	if e.Standing.Effective() {
+	switch {
+	case e.Standing.Effective() && e.SaidVoid:
+		w.line("    %-13sVOID, the ledger says; this file does not show why", "standing")
+	case e.Standing.Effective():
 		w.line("    %-13seffective", "standing")
 	}
 	for _, code := range e.Standing.Codes {
