@@ -133,8 +133,6 @@ func again[T any](ctx context.Context, do func() (T, error)) (T, error) {
 // was the last, or will go the same way again.
 func pause(try int, err error) time.Duration {
 	var p *problem.Problem
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
 	backoff := 100 * time.Millisecond << (2 * (try - 1)) // 100, 400, 1600 ms, and up to half as much again
 	backoff += rand.N(backoff / 2)
 	switch {
@@ -145,10 +143,19 @@ func pause(try int, err error) time.Duration {
 			return 0
 		}
 		return p.RetryAfter + backoff
-	case errors.Is(err, errRedirect), errors.Is(err, errAnswer), errors.As(err, &cert), errors.As(err, &dns) && dns.IsNotFound:
+	case Lasting(err):
 		return 0
 	}
 	return backoff
+}
+
+// Lasting reports whether a request that was not answered with a problem will
+// fail the same way the next time: nobody has that name or its certificate, it
+// redirects elsewhere, or what it answers is too long or no answer.
+func Lasting(err error) bool {
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	return errors.Is(err, errRedirect) || errors.Is(err, errAnswer) || errors.As(err, &cert) || errors.As(err, &dns) && dns.IsNotFound
 }
 
 func (c *Client) submit(ctx context.Context, b []byte) (Submitted, error) {

@@ -2,14 +2,16 @@
 // trusting only a trust policy. Any log of c2sp.org/tlog-tiles can be copied.
 package main
 
+// main.go has the commands, tell.go what they say and keep.
+
 import (
+	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,12 +31,12 @@ var program = cli.Program{
 	About:   "keeps a verified copy of a log in a folder, trusting only a trust policy.",
 	Example: syncExample,
 	Commands: []cli.Command{
-		{Name: "sync", Short: "copies what is new in a log, once", Run: sync},
+		{Name: "sync", Short: "copies what is new in a log, once", Run: syncOnce},
 		cli.Version("docket-mirror"),
 	},
 }
 
-func sync(ctx context.Context, args []string, std cli.Streams) error {
+func syncOnce(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-mirror sync")
 	var policies []*verify.Policy
 	flags.Func("policy", "trust policy `file` (c2sp.org/tlog-policy), required; may be repeated", func(path string) error {
@@ -48,7 +50,7 @@ func sync(ctx context.Context, args []string, std cli.Streams) error {
 	})
 	parallel := flags.Int("parallel", 8, "`number` of files that are fetched at once")
 	asJSON := flags.Bool("json", false, "print one JSON object")
-	if err := flags.ParseArgs(args, 2, 2, "URL|DIR MIRROR", syncExample); err != nil {
+	if err := flags.ParseArgs(args, 2, 2, "URL|DIR|ZIP MIRROR", syncExample); err != nil {
 		return err
 	}
 	if len(policies) == 0 {
@@ -61,29 +63,48 @@ func sync(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	dir := flags.Arg(1)
-	res, err := mirror.Sync(ctx, mirror.Config{Source: src, Policies: policies, Dir: dir, Parallel: *parallel, Progress: progress(std, *asJSON)})
+	m := meter{std: std, quiet: *asJSON || !std.Terminal(), start: time.Now()}
+	res, err := mirror.Sync(ctx, mirror.Config{Source: src, Policies: policies, Dir: flags.Arg(1), Parallel: *parallel, Progress: m.show})
+	m.clear()
 	if err != nil {
-		return explain(err, dir)
+		return explain(err, flags.Arg(1))
 	}
+	return summary(std, res, flags.Arg(1), *asJSON)
+}
+
+// summaryJSON is what --json prints.
+type summaryJSON struct {
+	Origin  string `json:"origin"`
+	Size    int64  `json:"size"`
+	Root    string `json:"root"`
+	Before  int64  `json:"before"` // entries that the mirror had
+	Files   int64  `json:"files"`
+	Fetched int64  `json:"fetched"` // files that it did not have
+}
+
+func summary(std cli.Streams, res *mirror.Result, dir string, asJSON bool) error {
 	cp := res.Signed.Checkpoint
-	if *asJSON {
-		b, err := json.Marshal(map[string]any{"origin": cp.Origin, "size": cp.Size, "root": cp.Root.String(), "files": res.Files, "fetched": res.Fetched}, json.Deterministic(true))
+	if asJSON {
+		b, err := json.Marshal(summaryJSON{cp.Origin, cp.Size, cp.Root.String(), res.Before, res.Files, res.Fetched})
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(std.Out, "%s\n", b)
 		return err
 	}
-	_, err = fmt.Fprintf(std.Out, "MIRRORED  %s, %d entries, in %s: %d of %d files were new, all hashed to the signed root %v\n",
-		cp.Origin, cp.Size, dir, res.Fetched, res.Files, cp.Root)
+	_, err := fmt.Fprintf(std.Out, "MIRRORED  %s, %d entries, %d of them new, in %s: %d of %d files were new, all hashed to the signed root %v\n",
+		cp.Origin, cp.Size, cp.Size-res.Before, dir, res.Fetched, res.Files, cp.Root)
 	return err
 }
 
-// openSource opens a log by URL or folder.
+// openSource opens a log by URL, folder or zip.
 func openSource(where string) (verify.Source, error) {
-	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		return client.New(where)
+	if strings.Contains(where, "://") {
+		c, err := client.New(where)
+		if err != nil {
+			return nil, cli.Usage(err)
+		}
+		return mirror.Patient(c), nil
 	}
 	info, err := os.Stat(where)
 	switch {
@@ -92,69 +113,11 @@ func openSource(where string) (verify.Source, error) {
 	case err != nil:
 		return nil, cli.Unknown(err)
 	case !info.IsDir():
-		return nil, cli.Usage(fmt.Errorf("%s is a file: want the URL of a log or the folder of a mirror", where))
+		zipped, err := zip.OpenReader(where)
+		if err != nil {
+			return nil, cli.Usage(fmt.Errorf("%s is no zip: want the URL of a log, the folder of a mirror or a zip of one", where))
+		}
+		return verify.DirSource(zipped), nil // closed with the process
 	}
 	return verify.DirSource(os.DirFS(where)), nil
-}
-
-// explain turns an error of a copy into words and an exit code: 1 if the log is
-// not what it should be, 3 if that could not be found out. Evidence of a fork is
-// kept in a file.
-func explain(err error, dir string) error {
-	var fork *verify.ForkError
-	var file *verify.FileError
-	var entry *verify.EntryError
-	switch {
-	case errors.As(err, &fork):
-		path, keepErr := keepFork(fork, dir)
-		if keepErr != nil {
-			return fmt.Errorf("%w. The evidence could not be kept: %w", err, keepErr)
-		}
-		return fmt.Errorf("%w. The mirror is unchanged; both checkpoints are in %s: keep that file, and show it to others who follow this log", err, path)
-	case errors.Is(err, mirror.ErrSmaller), errors.Is(err, mirror.ErrForeign), errors.Is(err, verify.ErrCheckpoint),
-		errors.As(err, &file), errors.As(err, &entry):
-		return fmt.Errorf("%w. The mirror is unchanged", err)
-	}
-	return cli.Unknown(err)
-}
-
-// keepFork writes the evidence beside the mirror.
-func keepFork(fork *verify.ForkError, dir string) (string, error) {
-	e := client.Evidence{V: 1, Old: string(fork.OldNote), New: string(fork.NewNote), Root: fork.Root.String()}
-	for _, h := range fork.Proof {
-		e.Proof = append(e.Proof, h.String())
-	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		return "", err
-	}
-	path := fmt.Sprintf("%s.fork-%d-%d.json", filepath.Clean(dir), fork.Old.Size, fork.New.Size)
-	return path, os.WriteFile(path, append(b, '\n'), 0o644)
-}
-
-// progress tells on a terminal how far the copy is, every second.
-func progress(std cli.Streams, quiet bool) func(done, of, fetched int64) {
-	if quiet || !std.Terminal() {
-		return nil
-	}
-	start := time.Now()
-	lines := make(chan [3]int64, 1)
-	go func() {
-		last := time.Now()
-		for l := range lines {
-			if time.Since(last) < time.Second {
-				continue
-			}
-			last = time.Now()
-			rate := float64(l[0]) / time.Since(start).Seconds()
-			left := time.Duration(float64(l[1]-l[0]) / rate * float64(time.Second)).Round(time.Second)
-			fmt.Fprintf(std.Err, "\rdocket-mirror: %d of %d files, %d new, %.0f a second, %v left \033[K", l[0], l[1], l[2], rate, left)
-		}
-	}()
-	return func(done, of, fetched int64) {
-		select {
-		case lines <- [3]int64{done, of, fetched}:
-		default: // one is on its way
-		}
-	}
 }

@@ -1,0 +1,147 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/tile"
+)
+
+// A copier brings every file of one tree into a folder.
+type copier struct {
+	cfg    Config
+	folder *folder
+	tree   *verify.Tree
+	total  int64 // files
+
+	mu            sync.Mutex
+	done, fetched int64           // files
+	bad           map[string]bool // that the folder has and that are not those of the tree
+}
+
+func newCopier(cfg Config, f *folder, signed verify.Signed) *copier {
+	c := &copier{cfg: cfg, folder: f, total: files(signed.Checkpoint.Size), bad: map[string]bool{}}
+	c.tree = signed.Tree(c)
+	return c
+}
+
+// files counts what tile.All lists; a signed size may be far greater than what
+// can be counted one by one.
+func files(size int64) (n int64) {
+	ceil := func(items int64) int64 { return items/tile.FullWidth + min(items%tile.FullWidth, 1) }
+	n = ceil(size) // bundles
+	for ; size > 0; size >>= tile.Height {
+		n += ceil(size)
+	}
+	return n
+}
+
+// run copies, with as many workers as files may be fetched at once. It returns
+// once all of them have ended, with the first error.
+func (c *copier) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ids := make(chan tile.ID)
+	var workers sync.WaitGroup
+	for range c.cfg.Parallel {
+		workers.Go(func() {
+			for id := range ids {
+				if err := c.copy(ctx, id); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	for id := range tile.All(c.tree.Checkpoint().Size) {
+		select {
+		case ids <- id:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(ids)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// copy checks one file and writes it if the folder does not have it.
+func (c *copier) copy(ctx context.Context, id tile.ID) error {
+	b, err := c.checked(ctx, id)
+	if err != nil {
+		return err
+	}
+	have, err := c.folder.ReadFile(ctx, id.Path())
+	missing := err != nil || !bytes.Equal(have, b)
+	if missing {
+		if err := c.folder.write(id.Path(), b); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.done++
+	if missing {
+		c.fetched++
+	}
+	done, fetched := c.done, c.fetched
+	c.mu.Unlock()
+	if c.cfg.Progress != nil {
+		c.cfg.Progress(done, c.total, fetched)
+	}
+	return nil
+}
+
+// checked returns a file of the tree. Where what the folder has is not of the
+// tree, that is what the log is asked for, and the tree again.
+func (c *copier) checked(ctx context.Context, id tile.ID) ([]byte, error) {
+	for {
+		before := c.distrusted(nil)
+		b, err := c.tree.File(ctx, id)
+		if err == nil || c.distrusted(err) == before {
+			return b, err
+		}
+	}
+}
+
+// distrusted notes which files of the folder an error of the tree is about, and
+// returns how many there are so far. If there are more than before a file was
+// read, it may have been read from the folder: the log itself may be right.
+func (c *copier) distrusted(err error) int {
+	var file *verify.FileError
+	var entry *verify.EntryError
+	var paths []string
+	switch {
+	case errors.As(err, &entry):
+		paths = []string{entry.Path}
+	case errors.As(err, &file):
+		paths = strings.Split(file.Path, ", ")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, path := range paths {
+		if c.folder.has(path) {
+			c.bad[path] = true
+		}
+	}
+	return len(c.bad)
+}
+
+// ReadFile implements verify.Source for the tree: what is in the folder, unless
+// it was found to be bad, else what the log has.
+func (c *copier) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	c.mu.Lock()
+	bad := c.bad[path]
+	c.mu.Unlock()
+	if !bad {
+		if b, err := c.folder.ReadFile(ctx, path); err == nil {
+			return b, nil
+		}
+	}
+	return c.cfg.Source.ReadFile(ctx, path)
+}
