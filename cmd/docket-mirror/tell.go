@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func keep(e client.Evidence, dir string) (path string, err error) {
 // create writes a file that may be there already, with the same contents.
 func create(path string, b []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
+	if have, readErr := os.ReadFile(path); errors.Is(err, fs.ErrExist) && readErr == nil && bytes.Equal(have, b) {
 		return nil
 	}
 	if err != nil {

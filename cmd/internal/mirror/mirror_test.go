@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
@@ -179,31 +179,6 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// TestUnreliable: a server that is busy now and then is asked again.
-func TestUnreliable(t *testing.T) {
-	_, src, p := log(t, 3)
-	n := 0
-	src.lie = func(path string, b []byte) ([]byte, error) {
-		if n++; n%2 == 1 {
-			return nil, &problem.Problem{Status: 503, Code: problem.Busy}
-		}
-		return b, nil
-	}
-	dir := filepath.Join(t.TempDir(), "mirror")
-	if _, err := sync1(src, p, dir); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, dir, p, 9)
-	n = 0
-	src.lie = func(string, []byte) ([]byte, error) {
-		n++
-		return nil, &problem.Problem{Status: 403, Code: problem.Forbidden}
-	}
-	if _, err := sync1(src, p, dir); err == nil || n != 1 {
-		t.Errorf("refused: %v after %d tries, want one", err, n)
-	}
-}
-
 // TestDamagedMirror: a file of the mirror that went bad is fetched again.
 func TestDamagedMirror(t *testing.T) {
 	_, src, p := log(t, 270)
@@ -238,33 +213,27 @@ func TestForkAndShrink(t *testing.T) {
 	if _, err := sync1(src, p, dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sync1(small, p, dir); !errors.Is(err, mirror.ErrSmaller) {
+	var c *mirror.ContradictionError
+	if _, err := sync1(small, p, dir); !errors.Is(err, mirror.ErrSmaller) || !errors.As(err, &c) ||
+		!bytes.Equal(c.Before, src.files["checkpoint"]) || !bytes.Equal(c.Now, small.files["checkpoint"]) {
 		t.Errorf("smaller: %v", err)
 	}
 	other := ledgertest.New(t, nil) // the same key and people, another history
 	grow(other, "other", 40)
 	var fork *verify.ForkError
-	if _, err := sync1(&source{files: other.Files()}, p, dir); !errors.As(err, &fork) || fork.Check() != nil {
+	if _, err := sync1(&source{files: other.Files()}, p, dir); !errors.As(err, &fork) || fork.Check() != nil ||
+		!errors.As(err, &c) || !bytes.Equal(c.Before, src.files["checkpoint"]) {
 		t.Errorf("fork: %v", err)
 	}
+	// The files of the one history under the checkpoint of the other prove
+	// nothing, but what was signed is told.
+	mixed := maps.Clone(src.files)
+	mixed["checkpoint"] = other.Files()["checkpoint"]
+	var file *verify.FileError
+	if _, err := sync1(&source{files: mixed}, p, dir); err == nil {
+		t.Error("a mixture was taken")
+	} else if errors.As(err, &file) && (!errors.As(err, &c) || !bytes.Equal(c.Now, mixed["checkpoint"])) {
+		t.Errorf("mixture: %v", err)
+	}
 	whole(t, dir, p, 36)
-}
-
-// TestForeign: a folder of something else is left alone.
-func TestForeign(t *testing.T) {
-	_, src, p := log(t, 1)
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "thesis.txt"), []byte("mine"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sync1(src, p, dir); !errors.Is(err, mirror.ErrForeign) {
-		t.Errorf("a folder with a file: %v", err)
-	}
-	dir = t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "checkpoint"), []byte("other.example/log\n1\nAAAA\n\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sync1(src, p, dir); !errors.Is(err, mirror.ErrForeign) {
-		t.Errorf("another log: %v", err)
-	}
 }
