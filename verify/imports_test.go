@@ -147,7 +147,7 @@ func TestLayout(t *testing.T) {
 		{"cmd/docket", slices.Concat(auditor, []string{"cmd/internal/..."})},
 		{"cmd/docket-verify/...", auditor},
 		{"cmd/docket-mirror/...", slices.Concat(auditor, []string{"cmd/internal/mirror"})},
-		{"cmd/internal/mirror", []string{"verify/...", "api/problem"}},
+		{"cmd/internal/mirror", []string{"verify/...", "api/client", "api/problem"}},
 		{"cmd/internal/telling", []string{"verify/..."}},
 	}
 	for _, file := range goFiles(t, ".") {
