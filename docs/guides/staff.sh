@@ -48,7 +48,7 @@ docketd init --data data --charter charter.draft
 # 4. The ledger is served.
 docketd serve --data data --listen "${url#http://}" 2>docketd.log &
 server=$!
-trap 'kill $server 2>/dev/null; wait $server || true' EXIT
+trap 'kill $server 2>/dev/null || true; wait $server || true' EXIT
 for _ in $(seq 100); do
 	curl -sf "$url/readyz" >/dev/null && break
 	sleep 0.1
