@@ -105,6 +105,7 @@ func (s *signing) prepareFrom(ctx context.Context, base, trust string, std cli.S
 	for kid, k := range keys {
 		s.names[kid] = k.Holder
 	}
+	s.rules = rulesOf(ctx, c, s.draft.Payload())
 	return s.number(next)
 }
 
@@ -124,6 +125,32 @@ func distrust(err error, origin string) error {
 		return err
 	}
 	return told(err)
+}
+
+// rulesOf asks for the policies that a record cites. An answer is believed only if
+// it has the id that is cited; what the ledger does not answer stays unknown.
+func rulesOf(ctx context.Context, c *client.Client, p record.Payload) cited {
+	var grounds []record.Ground
+	switch p := p.(type) {
+	case *record.Decision:
+		grounds = p.Grounds
+	case *record.Notice:
+		grounds = p.Grounds
+	}
+	all := cited{}
+	for _, g := range grounds {
+		if g.Policy == "" || all[g.Record] != nil {
+			continue
+		}
+		e, err := c.Record(ctx, g.Record)
+		if err != nil || record.IDOf(e.Record) != g.Record {
+			continue
+		}
+		if policy, err := policyIn(e.Record); err == nil {
+			all[g.Record] = policy
+		}
+	}
+	return all
 }
 
 // holdersOf asks who holds the keys that signed. Whom the ledger does not name

@@ -45,7 +45,7 @@ func show(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	_, err = fmt.Fprintf(std.Out, "%s\nNothing was checked but the spelling: docket-verify checks receipts, a ledger checks drafts.\n", describe(u, nil))
+	_, err = fmt.Fprintf(std.Out, "%s\nNothing was checked but the spelling: docket-verify checks receipts, a ledger checks drafts.\n", describe(u, nil, nil))
 	return err
 }
 
@@ -85,7 +85,7 @@ func showID(ctx context.Context, id record.ID, url string, std cli.Streams) erro
 	if u.ID() != id {
 		return fmt.Errorf("the ledger answered with another record, %s", u.ID())
 	}
-	fmt.Fprintf(std.Out, "%s\n%s\n", id, describe(u, holdersOf(ctx, c, u)))
+	fmt.Fprintf(std.Out, "%s\n%s\n", id, describe(u, holdersOf(ctx, c, u), rulesOf(ctx, c, u.Payload())))
 	if e.Standing.Standing == client.Effective {
 		fmt.Fprintf(std.Out, "Entry %d, effective.\n", e.Index)
 	} else {

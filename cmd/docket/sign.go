@@ -30,6 +30,8 @@ type signing struct {
 	// names are the holders of the keys that signed before, if the ledger
 	// was asked.
 	names map[string]string
+	// rules are the policies that the draft cites, likewise.
+	rules cited
 }
 
 // A draftSource is where a draft is, and where it goes when it is signed.
@@ -198,7 +200,7 @@ func (s *signing) number(next int64) error {
 // finish shows what is signed, asks, remembers and signs, in this order: a number
 // that was used is on the disk before the signature leaves.
 func (s *signing) finish(ctx context.Context, yes bool, std cli.Streams) error {
-	fmt.Fprint(std.Out, describe(s.draft, s.names))
+	fmt.Fprint(std.Out, describe(s.draft, s.names, s.rules))
 	fmt.Fprintf(std.Out, "\nYou sign with %s, kid %s%s:\n  number %d of this key, having seen a log of %d records.\n",
 		s.key.name, s.key.jwk.KID(), cli.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
 	if !yes {

@@ -329,7 +329,7 @@ func (w *walk) finish(ctx context.Context) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	fmt.Fprintf(w.std.Out, "\n%s\n", describe(u, nil))
+	fmt.Fprintf(w.std.Out, "\n%s\n", describe(u, nil, nil))
 	answer, err := w.line(ctx, "Write this draft to "+w.opt.out+"? [y/N] ")
 	if err != nil {
 		return err

@@ -10,11 +10,11 @@ import (
 )
 
 // describe says in plain words what a record or draft states and who has signed
-// it; names are the holders of keys, as far as they are known. Free text comes
-// last, under the warning that it can't be taken back. Text from the record is
-// shown without control characters.
-func describe(u *record.Unverified, names map[string]string) string {
-	var w words
+// it; names are the holders of keys and rules the policies that it cites, as far
+// as they are known. Free text comes last, under the warning that it can't be
+// taken back. Text from the record is shown without control characters.
+func describe(u *record.Unverified, names map[string]string, rules cited) string {
+	w := words{rules: rules}
 	switch p := u.Payload().(type) {
 	case *record.Charter:
 		w.charter(p)
@@ -79,7 +79,37 @@ func holders(p record.Payload) map[string]string {
 }
 
 // words gathers what a record says: facts one to a line, free text apart.
-type words struct{ facts, free strings.Builder }
+type words struct {
+	facts, free strings.Builder
+	rules       cited
+}
+
+// cited are the policies that a record cites, by the id of the record that
+// published them.
+type cited map[record.ID]*record.PolicyPublish
+
+// ground says which clause is cited, and what it says if that is known.
+func (w *words) ground(g record.Ground) {
+	if g.Policy == "" {
+		w.line("ground", "record %s", g.Record)
+		return
+	}
+	w.line("ground", "policy %s version %d, clause %s (%s)", g.Policy, g.Version, g.Clause, g.Record)
+	p := w.rules[g.Record]
+	if p == nil || p.Policy != g.Policy || p.Version != g.Version {
+		w.line("", "give --ledger to read here what it says")
+		return
+	}
+	for _, c := range p.Clauses {
+		if c.Clause == g.Clause {
+			w.line("", "%q: %s", c.Title, c.Text)
+			w.line("", "by %d signing as %s", c.Quorum.Count, c.Quorum.Role)
+			w.conditions(&c)
+			return
+		}
+	}
+	w.line("", "that policy has no such clause")
+}
 
 func (w *words) line(name, format string, args ...any) {
 	fmt.Fprintf(&w.facts, "  %-16s %s\n", name, cli.Plain(fmt.Sprintf(format, args...)))
@@ -189,11 +219,7 @@ func (w *words) decision(p *record.Decision) {
 	w.given("until", p.Until.String())
 	w.given("review", p.ReviewAt.String())
 	for _, g := range p.Grounds {
-		if g.Policy == "" {
-			w.line("ground", "record %s", g.Record)
-			continue
-		}
-		w.line("ground", "policy %s version %d, clause %s (%s)", g.Policy, g.Version, g.Clause, g.Record)
+		w.ground(g)
 	}
 	if len(p.Grounds) == 0 {
 		w.line("ground", "no rule is named")

@@ -31,7 +31,7 @@ func (w *words) act(p record.Payload) {
 	case *record.Notice:
 		w.subject(p.Subject)
 		for _, g := range p.Grounds {
-			w.line("ground", "policy %s version %d, clause %s (%s)", g.Policy, g.Version, g.Clause, g.Record)
+			w.ground(g)
 		}
 		w.text("what the subject was told", p.Text)
 		w.text("redress", p.Redress)
