@@ -31,7 +31,7 @@ type actKind struct {
 var actKinds = []actKind{
 	{"intake", "drafts that a report or an order arrived", record.TypeIntake,
 		func() record.Payload { return &record.Intake{} }, "one holder of the role intake", intakeYAML},
-	{"notice", "drafts that the subject was told what is intended, or was decided", record.TypeNotice,
+	{"notify", "drafts that the subject was told what is intended, or was decided", record.TypeNotice,
 		func() record.Payload { return &record.Notice{} }, "one decider", noticeYAML},
 	{"appeal", "drafts that somebody complained about a decision", record.TypeAppeal,
 		func() record.Payload { return &record.Appeal{} }, "one holder of the role intake; the filer may sign along", appealYAML},
@@ -41,6 +41,10 @@ var actKinds = []actKind{
 		func() record.Payload { return &record.Erratum{} }, "as many deciders as had to sign the decision", erratumYAML},
 	{"execute", "drafts that a decision was carried out, or could not be", record.TypeExecution,
 		func() record.Payload { return &record.Execution{} }, "one holder of the role enforcer", executionYAML},
+	{"policy repeal", "drafts that a policy ends", record.TypePolicyRepeal,
+		func() record.Payload { return &record.PolicyRepeal{} }, "as many policy owners as the charter says", repealYAML},
+	{"charter amend", "drafts new terms of the charter", record.TypeCharterAmend,
+		func() record.Payload { return &record.CharterAmend{} }, "as many of the administration as the charter says; what makes the ledger less strict waits unless the recovery keys sign, too", amendYAML},
 }
 
 // commands returns a command for each kind.

@@ -97,3 +97,42 @@ system: edge-1                     # a word for the enforcement system
 # detail: …                        # with lang
 # lang: en
 `
+
+const repealYAML = `# Public for ever. The names are those of docs/format.md.
+
+ledger: ledger.example.com/2026
+policy: abuse                      # all its versions
+effective_from: {now}              # or later: when the charter's policy lead is over
+lang: en
+reasons: Replaced by another policy.
+`
+
+const amendYAML = `# The terms of the charter, all of them: what does not change is said again. The
+# names are those of docs/format.md, section 3.1. A shorter policy_lead, a lower quorum,
+# other witnesses, a longer decide_tolerance or historic_until wait for the old policy_lead.
+
+ledger: ledger.example.com/2026
+operator: Example Ltd
+contact: ledger@example.com
+lang: en
+# text: What readers should know of this ledger.
+reasons: A new address.
+administration_quorum: 2
+registrar_quorum: 2
+policy_quorum: 2
+default_quorum: 2
+policy_lead: 168                   # hours
+decide_tolerance: 24               # hours
+draft_life: 720                    # hours
+tolerance: 300                     # seconds
+# historic_until: {now}
+rules: 1
+subject_key_hash: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
+log_keys:
+  - ledger.example.com/2026+b151b1d0+AVEvQ7yzqBZArYXsACCf2Yr05KUtwZFu9oeRfRFoyFel
+witnesses: [quorum none]
+recovery:
+  quorum: 1
+  keys:
+    - {kty: OKP, crv: Ed25519, x: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU}
+`

@@ -132,7 +132,7 @@ lang: en
 text: Your site is suspended for two days, until the trojan is removed.
 redress: Write to complaints@example.com within six months.
 YAML
-docket notice notice.yaml --ledger $origin --subject-key subject.key --out notice.draft
+docket notify notice.yaml --ledger $origin --subject-key subject.key --out notice.draft
 sign erik notice.draft
 docket submit notice.draft --ledger "$url" --policy trust.policy
 docket show malware-example --ledger "$url"
