@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -55,6 +56,9 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 
 // tellFile proves a case file and tells it.
 func tellFile(path string, policy policies, std cli.Streams) error {
+	if u, err := url.Parse(path); err == nil && u.Host != "" {
+		return cli.Usage(fmt.Errorf("%s is a log: name the case, too", path))
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return cli.Unknown(err)
@@ -68,10 +72,10 @@ func tellFile(path string, policy policies, std cli.Streams) error {
 		return cli.Usage(fmt.Errorf("%s is a folder: name the case, too", path))
 	}
 	f, err := casefile.Read(in, info.Size())
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	var story *telling.Case
+	if err == nil {
+		story, err = f.Check(policy)
 	}
-	story, err := f.Check(policy)
 	if errors.Is(err, verify.ErrNotShown) {
 		return cli.Unknown(fmt.Errorf("%s: %w", path, err))
 	}

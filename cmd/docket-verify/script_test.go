@@ -1,19 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/demo"
+	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -37,8 +41,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			ref, err := bare(filepath.Join(env.WorkDir, "demo"))
+			if err != nil {
+				return err
+			}
 			env.Setenv("REF", ref)
-			return err
+			return caseFiles(filepath.Join(env.WorkDir, "demo"))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "flip": flip},
 	})
@@ -68,6 +75,46 @@ func bare(dir string) (ref string, err error) {
 		return "", err
 	}
 	return u.Payload().(*record.Decision).Subject.Ref, os.WriteFile(filepath.Join(dir, "record.jws"), extra.Record, 0o644)
+}
+
+// caseFiles writes case.zip, the case of the demonstration, and some that lack
+// something: gap.zip an act in the middle, short.zip the newest one; swapped.zip has
+// a receipt in the place of another.
+func caseFiles(dir string) error {
+	f := &casefile.File{Origin: "demo.docket.example/2026", Case: "example-emergency"}
+	for _, name := range []string{"11-example-emergency-decline", "12-example-emergency-restrict", "13-example-emergency-ratification"} {
+		b, err := os.ReadFile(filepath.Join(dir, "receipts", name+".tlog-proof"))
+		if err != nil {
+			return err
+		}
+		r, err := verify.ParseReceipt(b)
+		if err != nil {
+			return err
+		}
+		extra, err := verify.ParseExtra(r.Extra)
+		if err != nil {
+			return err
+		}
+		u, err := record.Parse(extra.Record)
+		if err != nil {
+			return err
+		}
+		f.Entries = append(f.Entries, casefile.Entry{Index: r.Index, ID: u.ID(), Type: u.Payload().Head().Type, Receipt: b})
+	}
+	all := f.Entries
+	swapped := slices.Clone(all)
+	swapped[0].Receipt, swapped[1].Receipt = all[1].Receipt, all[0].Receipt
+	for name, entries := range map[string][]casefile.Entry{"case.zip": all, "gap.zip": {all[0], all[2]}, "short.zip": all[:2], "swapped.zip": swapped} {
+		f.Entries = entries
+		var b bytes.Buffer
+		if err := casefile.Write(&b, f, &telling.Case{}, cli.Plain); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exitCode runs a program that must end with the exit code: code 2 docket-verify

@@ -44,21 +44,32 @@ func caseExport(ctx context.Context, args []string, std cli.Streams) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the ledger has no case %q", flags.Arg(0))
 	case err != nil:
-		return told(err)
+		if err = told(err); cli.Code(err) != 3 {
+			return err
+		}
+		return cli.Unknown(fmt.Errorf("%w\nNothing was written. When the ledger answers:\n  docket case export %s --ledger %s --policy %s --out %s",
+			err, quoted(flags.Arg(0)), quoted(*url), quoted(*trust), quoted(*out)))
 	}
 	story, err := f.Check([]*verify.Policy{policy})
-	if err != nil {
+	switch {
+	case errors.Is(err, verify.ErrNotShown):
+		return cli.Unknown(fmt.Errorf("what the ledger says of case %s does not show all, and nothing was written: %w", f.Case, err))
+	case err != nil:
 		return fmt.Errorf("what the ledger says of case %s does not hold, and nothing was written: %w", f.Case, err)
 	}
 	var b bytes.Buffer
-	if err := casefile.Write(&b, f, story); err != nil {
+	if err := casefile.Write(&b, f, story, cli.Plain); err != nil {
 		return err
 	}
-	if err := writeNew(*out, b.Bytes()); err != nil {
+	err = writeNew(*out, b.Bytes())
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists: name another file", *out)
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "docket: wrote %s: %d records of case %s. Whoever trusts the log's key checks it, without this ledger: docket-verify case --policy %s %s\n",
-		*out, len(f.Entries), f.Case, *trust, *out)
+		*out, len(f.Entries), f.Case, quoted(*trust), quoted(*out))
 	return nil
 }
 
@@ -92,7 +103,7 @@ func fetchCase(ctx context.Context, c *client.Client, name string) (*casefile.Fi
 
 // writeNew writes a file that must not be there, whole or not at all.
 func writeNew(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,13 @@
 //	case.txt, index.html       the case in words, for people without the program
 //
 // Nothing but the receipts is believed: Check proves each of them, and tells the
-// case anew from what they hold.
+// case anew from what they hold. case.json has one spelling, that of Write.
 //
 // # Not checked here
 //
-// That nothing came after the last record: no file can show that, only an audit
-// of the log as it is now.
+// That nothing came after the last record, and that no record is left out which
+// speaks about one of these: no file can show that, only an audit of the log as it
+// is now.
 package casefile
 
 import (
@@ -23,7 +24,6 @@ import (
 	"html/template"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,13 +33,13 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
-	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // Bounds of a file that is read.
 const (
 	MaxRecords = 4096
-	maxIndex   = 1 << 20 // bytes of case.json
+	MaxSize    = 256 << 20 // bytes of all that is read from it, and of the file
+	maxIndex   = 1 << 20   // bytes of case.json
 )
 
 // A File is the content of a case file.
@@ -56,7 +56,8 @@ type Entry struct {
 	Type    record.Type
 	Receipt []byte
 	// SaidVoid says that the ledger calls it void. Where the receipt does
-	// not show why, that is said and not proven.
+	// not show why, that is said and not proven. A lie hides no more than
+	// leaving out the newest act would: an act that others follow is missed.
 	SaidVoid bool
 }
 
@@ -78,19 +79,33 @@ type contentItem struct {
 
 func receiptName(index int64) string { return fmt.Sprintf("receipts/%06d.tlog-proof", index) }
 
-// Write writes a file. The same content gives the same bytes. It believes f and
-// story: call Check first.
-func Write(w io.Writer, f *File, story *telling.Case) error {
+// list returns case.json.
+func (f *File) list() ([]byte, error) {
 	list := contents{V: 1, Origin: f.Origin, Case: f.Case}
 	for _, e := range f.Entries {
 		list.Records = append(list.Records, contentItem{e.Index, e.ID, e.Type, receiptName(e.Index), e.SaidVoid})
 	}
-	index, err := json.Marshal(list, jsontext.WithIndent("  "))
+	b, err := json.Marshal(list, jsontext.WithIndent("  "))
+	return append(b, '\n'), err
+}
+
+// Write writes a file. The same content gives the same bytes. It believes f and
+// story: call Check first. plain makes a text of a record fit to be looked at, as
+// for telling.Case.Tell.
+func Write(w io.Writer, f *File, story *telling.Case, plain func(string) string) error {
+	index, err := f.list()
 	if err != nil {
 		return err
 	}
+	size := len(index)
+	for _, e := range f.Entries {
+		size += len(e.Receipt)
+	}
+	if len(f.Entries) > MaxRecords || len(index) > maxIndex || size > MaxSize {
+		return fmt.Errorf("the case has %d records of %d bytes, more than a file holds", len(f.Entries), size)
+	}
 	var words strings.Builder
-	if err := story.Tell(&words, func(s string) string { return s }); err != nil {
+	if err := story.Tell(&words, plain); err != nil {
 		return err
 	}
 	var page bytes.Buffer
@@ -105,7 +120,7 @@ func Write(w io.Writer, f *File, story *telling.Case) error {
 		}
 		return err
 	}
-	err = errors.Join(add("case.json", append(index, '\n')), add("case.txt", []byte(words.String())), add("index.html", page.Bytes()))
+	err = errors.Join(add("case.json", index), add("case.txt", []byte(words.String())), add("index.html", page.Bytes()))
 	for _, e := range f.Entries {
 		err = errors.Join(err, add(receiptName(e.Index), e.Receipt))
 	}
@@ -114,8 +129,12 @@ func Write(w io.Writer, f *File, story *telling.Case) error {
 
 var namePattern = regexp.MustCompile(`^(case\.json|case\.txt|index\.html|receipts/[0-9]{6,16}\.tlog-proof)$`)
 
-// Read reads a file, up to its bounds. Nothing of it is proven yet.
+// Read reads a file, up to its bounds. Nothing of it is proven yet. The error wraps
+// verify.ErrNotShown if nothing is wrong but a receipt is missing.
 func Read(r io.ReaderAt, size int64) (*File, error) {
+	if size > MaxSize {
+		return nil, fmt.Errorf("not a case file: %d bytes, the most is %d", size, MaxSize)
+	}
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("not a case file: %w", err)
@@ -124,6 +143,7 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("not a case file: %d files, the most is %d", len(z.File), MaxRecords+3)
 	}
 	files := map[string][]byte{}
+	left := int64(MaxSize)
 	for _, f := range z.File {
 		if !namePattern.MatchString(f.Name) {
 			return nil, fmt.Errorf("not a case file: it holds %.80q", f.Name)
@@ -131,39 +151,75 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		if _, twice := files[f.Name]; twice {
 			return nil, fmt.Errorf("not a case file: %s is there twice", f.Name)
 		}
-		if files[f.Name], err = readOne(f); err != nil {
+		if files[f.Name], err = readOne(f, left); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
+		left -= int64(len(files[f.Name]))
 	}
+	out, err := parseList(files["case.json"])
+	if err != nil {
+		return nil, err
+	}
+	return out, out.fill(files)
+}
+
+// parseList accepts exactly what list prints.
+func parseList(b []byte) (*File, error) {
 	var list contents
-	if err := json.Unmarshal(files["case.json"], &list, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(b, &list, json.RejectUnknownMembers(true)); err != nil {
 		return nil, errors.New("not a case file: case.json is missing or damaged")
 	}
 	if list.V != 1 || len(list.Records) == 0 {
 		return nil, fmt.Errorf("case.json has version %d and %d records, want 1 and at least one: a newer docket-verify may know it", list.V, len(list.Records))
 	}
-	out := &File{Origin: list.Origin, Case: list.Case}
+	f := &File{Origin: list.Origin, Case: list.Case}
 	for i, item := range list.Records {
-		b, ok := files[item.Receipt]
-		if !ok || item.Receipt != receiptName(item.Index) || i > 0 && item.Index <= list.Records[i-1].Index {
-			return nil, fmt.Errorf("case.json: record %d is out of place or without its receipt", item.Index)
+		if item.Index < 0 || i > 0 && item.Index <= list.Records[i-1].Index {
+			return nil, fmt.Errorf("case.json: record %d is out of place", item.Index)
 		}
-		out.Entries = append(out.Entries, Entry{item.Index, item.ID, item.Type, b, item.Void})
+		f.Entries = append(f.Entries, Entry{Index: item.Index, ID: item.ID, Type: item.Type, SaidVoid: item.Void})
 	}
-	for name := range files {
-		if strings.HasPrefix(name, "receipts/") && !slices.ContainsFunc(list.Records, func(c contentItem) bool { return c.Receipt == name }) {
-			return nil, fmt.Errorf("%s is not in case.json", name)
-		}
+	again, err := f.list()
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	if !bytes.Equal(again, b) {
+		return nil, errors.New("case.json: not in its one spelling")
+	}
+	return f, nil
 }
 
-// readOne reads a file of the zip, whatever size it claims to have.
-func readOne(f *zip.File) ([]byte, error) {
-	limit := int64(verify.MaxReceipt)
+// fill adds the receipts: those of the list, and no other.
+func (f *File) fill(files map[string][]byte) error {
+	missing := ""
+	listed := map[string]bool{"case.json": true, "case.txt": true, "index.html": true}
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		name := receiptName(e.Index)
+		listed[name] = true
+		var ok bool
+		if e.Receipt, ok = files[name]; !ok && missing == "" {
+			missing = name
+		}
+	}
+	for name := range files {
+		if !listed[name] {
+			return fmt.Errorf("%s is not in case.json", name)
+		}
+	}
+	if missing != "" {
+		return fmt.Errorf("%s: %w", missing, verify.ErrNotShown)
+	}
+	return nil
+}
+
+// readOne reads a file of the zip, whatever size it claims to have, if that is no
+// more than what is left.
+func readOne(f *zip.File, left int64) ([]byte, error) {
+	limit := min(left, verify.MaxReceipt)
 	switch f.Name {
 	case "case.json":
-		limit = maxIndex
+		limit = min(left, maxIndex)
 	case "case.txt", "index.html":
 		return nil, nil // not believed, so not read
 	}
@@ -179,80 +235,6 @@ func readOne(f *zip.File) ([]byte, error) {
 		return nil, fmt.Errorf("more than %d bytes", limit)
 	}
 	return b, nil
-}
-
-// Check proves every receipt under one of the policies, and that the effective
-// acts follow each other without a gap from the one that opened the case. It
-// returns what is to be told. The error says what does not hold; it wraps
-// verify.ErrNotShown if nothing is wrong but something is missing.
-func (f *File) Check(policies []*verify.Policy) (*telling.Case, error) {
-	story := &telling.Case{Name: f.Case, Origin: f.Origin}
-	var tip record.ID
-	known := map[record.ID]bool{}
-	for _, e := range f.Entries {
-		p, err := prove(e, policies)
-		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
-		}
-		if p.Signed.Checkpoint.Origin != f.Origin || p.Index != e.Index || p.ID != e.ID || p.Record.Payload().Head().Type != e.Type {
-			return nil, fmt.Errorf("entry %d: the receipt is of entry %d, %s, of %s, and not of what case.json says", e.Index, p.Index, p.ID, p.Signed.Checkpoint.Origin)
-		}
-		if tip, err = f.follows(p, e.SaidVoid, tip, known); err != nil {
-			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
-		}
-		known[p.ID] = true
-		story.Size = max(story.Size, p.Signed.Checkpoint.Size)
-		story.Entries = append(story.Entries, telling.Entry{Index: p.Index, ID: p.ID, Payload: p.Record.Payload(), Standing: p.Standing,
-			Signers: p.Signers, Clauses: p.Clauses, Interval: claimed(p), SaidVoid: e.SaidVoid})
-	}
-	return story, nil
-}
-
-func prove(e Entry, policies []*verify.Policy) (p *verify.Proven, err error) {
-	receipt, err := verify.ParseReceipt(e.Receipt)
-	if err != nil {
-		return nil, err
-	}
-	for _, policy := range policies {
-		if p, err = receipt.Check(policy, nil); !errors.Is(err, verify.ErrUnknownLog) {
-			return p, err
-		}
-	}
-	return nil, err
-}
-
-// follows holds a record to its place: acts of this case in their chain, others
-// about one of them. It returns the newest effective act.
-func (f *File) follows(p *verify.Proven, saidVoid bool, tip record.ID, known map[record.ID]bool) (record.ID, error) {
-	act, ok := p.Record.Payload().(record.Act)
-	if !ok {
-		if !slices.ContainsFunc(record.Cited(p.Record.Payload()), func(id record.ID) bool { return known[id] }) {
-			return tip, errors.New("it neither belongs to the case nor speaks about a record of it")
-		}
-		return tip, nil
-	}
-	name, prev := act.Place()
-	switch {
-	case name != f.Case:
-		return tip, fmt.Errorf("it is an act of case %s", name)
-	case saidVoid || !p.Standing.Effective():
-		return tip, nil
-	case prev != tip:
-		return tip, fmt.Errorf("it follows %s, which is not here: %w", prev, verify.ErrNotShown)
-	}
-	return p.ID, nil
-}
-
-// claimed is between which times a record was signed, as its signers say.
-func claimed(p *verify.Proven) rules.Interval {
-	i := rules.Interval{}
-	for _, h := range p.Record.Headers() {
-		if i.NotBefore == 0 || h.IAT < i.NotBefore {
-			i.NotBefore = h.IAT
-		}
-		i.NotAfter = max(i.NotAfter, h.IAT)
-	}
-	return i
 }
 
 // pageTemplate is a page that needs nothing but itself, and prints well.

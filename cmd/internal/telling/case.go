@@ -61,6 +61,7 @@ func (c *Case) Tell(out io.Writer, plain func(string) string) error {
 		c.tellDuties(w)
 	} else {
 		w.line("What came later, if anything, this file does not show: audit the log as it is now.")
+		w.line("Nor does it show that no record about one of these was left out, or that no key was revoked since.")
 	}
 	return w.err
 }
