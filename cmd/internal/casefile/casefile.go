@@ -21,7 +21,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"regexp"
 	"strings"
@@ -109,7 +108,7 @@ func Write(w io.Writer, f *File, story *telling.Case, plain func(string) string)
 		return err
 	}
 	var page bytes.Buffer
-	if err := pageTemplate.Execute(&page, map[string]string{"Case": f.Case, "Origin": f.Origin, "Words": words.String()}); err != nil {
+	if err := writePage(&page, f.Case, f.Origin, words.String()); err != nil {
 		return err
 	}
 	z := zip.NewWriter(w)
@@ -236,24 +235,3 @@ func readOne(f *zip.File, left int64) ([]byte, error) {
 	}
 	return b, nil
 }
-
-// pageTemplate is a page that needs nothing but itself, and prints well.
-var pageTemplate = template.Must(template.New("case").Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Case {{.Case}} of {{.Origin}}</title>
-<style>
-:root { color-scheme: light dark }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 Georgia, serif }
-h1 { font-size: 1.4rem } pre { white-space: pre-wrap; overflow-wrap: anywhere; font: .9rem/1.5 ui-monospace, monospace }
-@media print { body { margin: 0; max-width: none } pre { font-size: 8.5pt } }
-</style>
-<h1>Case {{.Case}} of {{.Origin}}</h1>
-<p>This page tells the case in words. Do not believe it: the receipts beside it prove it. Whoever trusts the log's key checks
-them, without the operator and without a network, with</p>
-<pre>docket-verify case --policy trust.policy THIS-FILE.zip</pre>
-<pre>{{.Words}}</pre>
-</html>
-`))
