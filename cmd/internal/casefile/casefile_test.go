@@ -263,6 +263,47 @@ func TestOtherPolicies(t *testing.T) {
 	}
 }
 
+// TestSharedSupport: what did not fit into one receipt may be in another one of the
+// same checkpoint, and is missed if it is in none.
+func TestSharedSupport(t *testing.T) {
+	f, policies := example(t)
+	for i := 1; i < len(f.Entries); i++ {
+		r, err := verify.ParseReceipt(f.Entries[i].Receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		extra, err := verify.ParseExtra(r.Extra)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := verify.ParseReceipt(f.Entries[0].Receipt)
+		if err != nil || !bytes.Equal(before.Checkpoint, r.Checkpoint) {
+			t.Fatalf("the receipts have other checkpoints: %v", err)
+		}
+		there, err := verify.ParseExtra(before.Extra)
+		if err != nil {
+			t.Fatal(err)
+		}
+		extra.Support = slices.DeleteFunc(extra.Support, func(s verify.Support) bool {
+			return slices.ContainsFunc(there.Support, func(other verify.Support) bool { return other.Index == s.Index })
+		})
+		if r.Extra, err = extra.Marshal(); err != nil {
+			t.Fatal(err)
+		}
+		f.Entries[i].Receipt = r.Marshal()
+		if _, err := r.Check(policies[0], nil); !errors.Is(err, verify.ErrNotShown) {
+			t.Errorf("entry %d by itself: %v", r.Index, err)
+		}
+	}
+	if _, err := f.Check(policies); err != nil {
+		t.Error(err)
+	}
+	f.Entries = f.Entries[1:]
+	if _, err := f.Check(policies); !errors.Is(err, verify.ErrNotShown) {
+		t.Errorf("without the receipt that has it: %v", err)
+	}
+}
+
 // TestVoid: a void record is told as such.
 func TestVoid(t *testing.T) {
 	f, policies := example(t)
