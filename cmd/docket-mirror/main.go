@@ -104,7 +104,7 @@ func openSource(where string) (verify.Source, error) {
 		if err != nil {
 			return nil, cli.Usage(err)
 		}
-		return mirror.Patient(c), nil
+		return mirror.Patient(c, client.Lasting), nil
 	}
 	info, err := os.Stat(where)
 	switch {

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/verify"
 )
@@ -28,11 +27,15 @@ const (
 // Patient returns a source over a network that does not give up at once: what
 // may be otherwise the next time is asked again, a few times, with longer and
 // longer pauses. A server that says when to come again is not asked anything
-// before.
-func Patient(src verify.Source) verify.Source { return &patient{src: src} }
+// before. lasting knows which errors of src will be the same the next time,
+// besides those that are a *problem.Problem or wrap fs.ErrNotExist.
+func Patient(src verify.Source, lasting func(error) bool) verify.Source {
+	return &patient{src: src, lasting: lasting}
+}
 
 type patient struct {
-	src verify.Source
+	src     verify.Source
+	lasting func(error) bool
 
 	mu    sync.Mutex
 	until time.Time // when the server may be asked again
@@ -51,7 +54,7 @@ func (p *patient) ReadFile(ctx context.Context, path string) ([]byte, error) {
 		}
 		start := time.Now()
 		b, err := p.src.ReadFile(ctx, path)
-		if err == nil || ctx.Err() != nil || !passing(err) {
+		if err == nil || ctx.Err() != nil || !p.passing(err) {
 			return b, err
 		}
 		after := retryAfter(err)
@@ -113,10 +116,10 @@ func retryAfter(err error) time.Duration {
 }
 
 // passing reports whether it may go well the next time.
-func passing(err error) bool {
-	var p *problem.Problem
-	if errors.As(err, &p) {
-		return p.Status >= 500 || p.Status == http.StatusTooManyRequests || p.Status == http.StatusRequestTimeout
+func (p *patient) passing(err error) bool {
+	var answer *problem.Problem
+	if errors.As(err, &answer) {
+		return answer.Status >= 500 || answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusRequestTimeout
 	}
-	return !client.Lasting(err) && !errors.Is(err, fs.ErrNotExist)
+	return !errors.Is(err, fs.ErrNotExist) && !p.lasting(err)
 }

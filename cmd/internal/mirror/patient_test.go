@@ -15,6 +15,10 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
 )
 
+var errLasting = errors.New("will be the same")
+
+func lasting(err error) bool { return errors.Is(err, errLasting) }
+
 // An answer is one of a server: an error and how long it took.
 type answer struct {
 	err  error
@@ -77,12 +81,13 @@ func TestPatient(t *testing.T) {
 		{"always slow", "tile/0/000", repeat(answer{err: context.DeadlineExceeded, took: 2 * time.Minute}, 99), 3, false, 6 * time.Minute, 7 * time.Minute},
 		{"403", "tile/0/000", []answer{status(403, 0)}, 1, false, 0, 0},
 		{"404", "tile/0/000", []answer{status(404, time.Second)}, 1, false, 0, 0},
+		{"the same", "tile/0/000", []answer{{err: errLasting}}, 1, false, 0, 0},
 		{"no file", "tile/0/000", []answer{{err: fmt.Errorf("x: %w", fs.ErrNotExist)}}, 1, false, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &moody{answers: test.answers, start: time.Now()}
-				b, err := mirror.Patient(m).ReadFile(t.Context(), test.path)
+				b, err := mirror.Patient(m, lasting).ReadFile(t.Context(), test.path)
 				took := time.Since(m.start)
 				if (err == nil) != test.good || test.good != (string(b) == "good") || len(m.asked) != test.asked || took < test.least || took > test.max {
 					t.Errorf("%q, %v after %v, asked at %v; want %d times, in %v to %v", b, err, took, m.asked, test.asked, test.least, test.max)
@@ -97,7 +102,7 @@ func TestPatient(t *testing.T) {
 func TestPatientTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &moody{answers: []answer{{err: &problem.Problem{Status: 503, RetryAfter: 30 * time.Second}}}, start: time.Now()}
-		p := mirror.Patient(m)
+		p := mirror.Patient(m, lasting)
 		first := make(chan error)
 		go func() {
 			_, err := p.ReadFile(t.Context(), "tile/0/000")
