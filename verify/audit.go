@@ -150,8 +150,14 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 		return nil, err
 	}
 	a.fold = rules.New(a.state, treeRoots{ctx, a.tree}, OpenTimemark)
-	if err := a.run(ctx); err != nil {
+	whole, err := a.edge(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if whole {
+		if err := a.run(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return a.sum, a.finish(ctx)
 }

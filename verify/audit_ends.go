@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -117,4 +118,21 @@ func (t *Tree) ID(ctx context.Context, index int64) (record.ID, error) {
 	}
 	h, err := t.hash(ctx, tlog.StoredHashIndex(0, index))
 	return record.HashID(h), err
+}
+
+// edge reads the right edge of the tree, on which all else rests. It reports
+// whether that is the one of the checkpoint: if not, nothing can be said of any
+// entry, and none is read.
+func (a *audit) edge(ctx context.Context) (bool, error) {
+	if a.tree.cp.Size == 0 {
+		return true, nil
+	}
+	_, err := a.tree.loadEdge(ctx)
+	var file *FileError
+	if !errors.As(err, &file) && !errors.Is(err, fs.ErrNotExist) {
+		return err == nil, err
+	}
+	a.faulty(err, a.from)
+	a.sum.Unjudged = a.tree.cp.Size - a.from
+	return false, nil
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -34,6 +35,9 @@ func (s dirSource) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	f, err := s.fsys.Open(path)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%s is no regular file", path), f.Close())
 	}
 	b, err := readAll(f)
 	closeErr := f.Close()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,11 +23,11 @@ import (
 // in memory.
 type agentServer struct {
 	agent.Agent
-	lies bool // its signatures hold for something else
+	lies atomic.Bool // its signatures hold for something else
 }
 
 func (a *agentServer) Sign(key ssh.PublicKey, data []byte) (*ssh.Signature, error) {
-	if a.lies {
+	if a.lies.Load() {
 		data = []byte("something else")
 	}
 	return a.Agent.Sign(key, data)
@@ -71,7 +72,7 @@ func sshAgentCmd(ts *testscript.TestScript, neg bool, args []string) {
 	case "unlock":
 		ts.Check(s.Unlock([]byte("secret")))
 	case "lie":
-		s.lies = true
+		s.lies.Store(true)
 	case "empty":
 		ts.Check(s.RemoveAll())
 	default:
