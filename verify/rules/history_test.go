@@ -294,6 +294,9 @@ func (w *world) invariants() {
 	}
 	people, used, tips := map[string]person{}, map[string]bool{}, map[string]record.ID{}
 	policies, signed := map[record.ID]*record.PolicyPublish{}, map[record.ID][]string{}
+	waits := map[record.ID]bool{}         // decisions that have to be ratified
+	compromised := map[string]bool{}      // keys that were revoked as such
+	acted := map[string]map[string]bool{} // keys that signed acts, by case
 	for i, c := range w.checked {
 		p := w.payload(i, c)
 		if p == nil {
@@ -329,6 +332,15 @@ func (w *world) invariants() {
 				with[r][who.holder] = true
 			}
 		}
+		if act, ok := p.(record.Act); ok {
+			name, _ := act.Place()
+			for _, h := range c.Headers() {
+				if acted[name] == nil {
+					acted[name] = map[string]bool{}
+				}
+				acted[name][h.KID] = true
+			}
+		}
 		switch p := p.(type) {
 		case *record.Charter:
 			if i != 0 {
@@ -353,6 +365,9 @@ func (w *world) invariants() {
 			}
 			who := people[p.KID]
 			who.over = true
+			if p.Reason == record.Compromised {
+				compromised[p.KID] = true
+			}
 			people[p.KID] = who
 		case *record.PolicyPublish:
 			if len(with[record.RolePolicy]) < 1 {
@@ -364,6 +379,7 @@ func (w *world) invariants() {
 				fail("the newest act of its case is %q, not %q", tips[p.Case], p.Prev)
 			}
 			tips[p.Case], signed[c.ID()] = c.ID(), holders
+			waits[c.ID()] = p.Emergency != nil || p.Retrospective != nil
 			need := int64(2)
 			if slices.Contains([]record.Action{record.Terminate, record.Suspend, record.Restrict, record.Warn}, p.Action) && len(p.Grounds) == 0 {
 				fail("it has no ground")
@@ -396,8 +412,23 @@ func (w *world) invariants() {
 				fail("the newest act of its case is %q, not %q", tips[p.Case], p.Prev)
 			}
 			tips[p.Case] = c.ID()
+			// It approves what waits for that, or confirms what a key signed
+			// that was compromised: then the other signers may sign again.
+			barred := signed[p.Decision]
+			if !waits[p.Decision] {
+				barred = nil
+				for kid := range compromised {
+					if acted[p.Case][kid] {
+						barred = append(barred, people[kid].holder)
+					}
+				}
+				if len(barred) == 0 {
+					fail("its decision waits for nothing")
+				}
+			}
+			delete(waits, p.Decision)
 			for _, h := range holders {
-				if slices.Contains(signed[p.Decision], h) {
+				if slices.Contains(barred, h) {
 					fail("%s signed the decision, too", h)
 				}
 			}
