@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
@@ -17,6 +21,7 @@ import (
 func show(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket show")
 	url := flags.String("ledger", "", "`URL` of the ledger, for an id or a case")
+	asJSON := flags.Bool("json", false, "print one JSON object: the payload, who signed, and what the ledger says of its standing")
 	trust := flags.String("policy", "", "trust policy `file`, for a case: without it nothing of what the ledger says is checked but that it is of one piece")
 	if err := flags.ParseArgs(args, 1, 1, "ID|CASE|FILE", "docket show decision.draft\n  docket show d-… --ledger https://ledger.example.com\n  docket show example-1 --ledger https://ledger.example.com"); err != nil {
 		return err
@@ -24,10 +29,13 @@ func show(ctx context.Context, args []string, std cli.Streams) error {
 	name := flags.Arg(0)
 	id := record.ID(name)
 	if _, err := id.Hash(); err == nil {
-		return showID(ctx, id, *url, std)
+		return showID(ctx, id, *url, *asJSON, std)
 	}
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) && *url != "" && !strings.HasPrefix(name, "d-") {
+		if *asJSON {
+			return cli.Usage(errors.New("docket show: a case is told in words; docket case export writes a file that programs can read"))
+		}
 		return showCase(ctx, name, *url, *trust, std)
 	}
 	if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, "d-") {
@@ -44,6 +52,9 @@ func show(ctx context.Context, args []string, std cli.Streams) error {
 	u, err := record.ParseDraft(b)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	if *asJSON {
+		return printShown(std.Out, shown{Payload: u.PayloadBytes(), Signatures: u.Headers()})
 	}
 	_, err = fmt.Fprintf(std.Out, "%s\nNothing was checked but the spelling: docket-verify checks receipts, a ledger checks drafts.\n", describe(u, nil, nil))
 	return err
@@ -62,8 +73,24 @@ func recordIn(b []byte) ([]byte, error) {
 	return extra.Record, err
 }
 
+// shown is the JSON form of a record or draft.
+type shown struct {
+	*client.Standing                 // what the ledger says, of a record that it has
+	Payload          jsontext.Value  `json:"payload"`
+	Signatures       []record.Header `json:"signatures"`
+}
+
+func printShown(w io.Writer, s shown) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
 // showID shows what a ledger says of a record, without proof.
-func showID(ctx context.Context, id record.ID, url string, std cli.Streams) error {
+func showID(ctx context.Context, id record.ID, url string, asJSON bool, std cli.Streams) error {
 	if url == "" {
 		return cli.Usage(errors.New("docket show: --ledger is missing, which has the record"))
 	}
@@ -84,6 +111,9 @@ func showID(ctx context.Context, id record.ID, url string, std cli.Streams) erro
 	}
 	if u.ID() != id {
 		return fmt.Errorf("the ledger answered with another record, %s", u.ID())
+	}
+	if asJSON {
+		return printShown(std.Out, shown{&e.Standing, u.PayloadBytes(), u.Headers()})
 	}
 	fmt.Fprintf(std.Out, "%s\n%s\n", id, describe(u, holdersOf(ctx, c, u), rulesOf(ctx, c, u.Payload())))
 	if e.Standing.Standing == client.Effective {
