@@ -7,7 +7,7 @@ dir=${1:?usage: first-ledger.sh DIR}
 mkdir -p "$dir"
 [ -z "$(ls -A "$dir")" ] || { echo "$dir is not empty" >&2; exit 2; }
 dir=$(cd "$dir" && pwd)
-if ! command -v docketd docket docket-verify >/dev/null; then
+if ! type -P docketd docket docket-verify >/dev/null; then
 	repo=$(cd "$(dirname "$0")/../.." && pwd)
 	(cd "$repo" && go build -o "$dir/bin/" ./cmd/docketd ./cmd/docket ./cmd/docket-verify)
 	PATH=$dir/bin:$PATH
