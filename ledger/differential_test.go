@@ -52,11 +52,13 @@ func TestDifferential(t *testing.T) {
 		}
 		total.effective += c.effective
 		total.void += c.void
+		total.dated += c.dated
 		for code := range c.seen {
 			seen[code] = true
 		}
 	}
 	t.Logf("%d different codes and findings: %v", len(seen), slices.Sorted(maps.Keys(seen)))
+	t.Logf("%d receipts show since when their records are signed", total.dated)
 	t.Logf("%d histories from seed %d on: %d effective and %d void records, judged alike by ledger and auditor",
 		*histories, *firstSeed, total.effective, total.void)
 	if total.void < *histories || total.effective < *histories*8 {
@@ -66,6 +68,7 @@ func TestDifferential(t *testing.T) {
 
 type counts struct {
 	effective, void int
+	dated           int // receipts that show since when they were signed
 	seen            map[rules.Code]bool
 }
 
@@ -129,7 +132,8 @@ func play(t *testing.T, moves []uint64) (counts, error) {
 			p.seen[code] = true
 		}
 	}
-	return p.counts, p.compare()
+	err := p.compare()
+	return p.counts, err
 }
 
 func tell(t *testing.T, moves []uint64) string {
@@ -319,8 +323,40 @@ func (p *player) compare() error {
 			return fmt.Errorf("entry %d: the ledger says %v %v, the auditor %v %v", i, said.Codes, said.Findings, found.Codes, found.Findings)
 		}
 	}
+	if err := p.receipts(policy); err != nil {
+		return err
+	}
 	if sum.Void != int64(p.void) {
 		return fmt.Errorf("the auditor counts %d void records, the ledger %d", sum.Void, p.void)
+	}
+	return nil
+}
+
+// receipts checks the full receipts: what is effective in the log is effective by
+// what its receipt shows, whatever amendments came in between.
+func (p *player) receipts(policy *verify.Policy) error {
+	for i, said := range p.codes {
+		b, err := p.w.Ledger.Receipt(context.Background(), said.ID)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		r, err := verify.ParseReceipt(b)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		if r.Index != i {
+			continue // the same bytes were logged before
+		}
+		proven, err := r.Check(policy, nil)
+		if err != nil {
+			return fmt.Errorf("the receipt of entry %d does not hold: %w", i, err)
+		}
+		if said.Effective() && !proven.Standing.Effective() {
+			return fmt.Errorf("entry %d is effective, its receipt says %v", i, proven.Standing)
+		}
+		if proven.Times.NotBefore.At != 0 {
+			p.dated++
+		}
 	}
 	return nil
 }

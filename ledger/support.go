@@ -9,7 +9,6 @@ import (
 
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
-	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // supportCache keeps what many receipts of one checkpoint share: the charter,
@@ -33,24 +32,15 @@ func (l *Ledger) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra := verify.Extra{Record: u.Bytes()}
-	room := verify.MaxExtra - extra.Len()
-	needed, err := l.supports(ctx, index, u)
-	if err != nil {
-		return nil, err
+	g := &gathering{l: l, ctx: ctx, head: head, index: index, record: u,
+		extra: verify.Extra{Record: u.Bytes()}, have: map[int64]bool{index: true}, read: map[int64]*record.Unverified{index: u}}
+	g.room = verify.MaxExtra - g.extra.Len()
+	if err := g.all(); err != nil {
+		return nil, fmt.Errorf("what supports record %d: %w", index, err)
 	}
-	for _, i := range needed {
-		s, err := l.support(ctx, i, head)
-		if err != nil {
-			return nil, err
-		}
-		if room -= s.Len(); room < 0 {
-			break
-		}
-		extra.Support = append(extra.Support, s)
-	}
-	slices.SortFunc(extra.Support, func(a, b verify.Support) int { return cmp.Compare(a.Index, b.Index) })
-	encoded, err := extra.Marshal()
+	slices.SortFunc(g.extra.Support, func(a, b verify.Support) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(g.extra.Seen, func(a, b verify.Link) int { return cmp.Or(cmp.Compare(a.Size, b.Size), cmp.Compare(a.Index, b.Index)) })
+	encoded, err := g.extra.Marshal()
 	if err != nil {
 		return nil, err
 	}
@@ -68,65 +58,6 @@ func (l *Ledger) parsed(ctx context.Context, index int64) (*record.Unverified, e
 		return nil, fmt.Errorf("record %d: %w", index, err)
 	}
 	return u, nil
-}
-
-// supports returns the indexes of the records that support the one at index, the
-// most important first: the charter and its amendments, what the record rests on,
-// and the enrolments of all who signed these, up to the founders.
-func (l *Ledger) supports(ctx context.Context, index int64, u *record.Unverified) ([]int64, error) {
-	if index == 0 {
-		return nil, nil
-	}
-	info, err := rules.ReadCharter(l.cfg.State)
-	if err != nil {
-		return nil, err
-	}
-	found := []int64{0}
-	add := func(i int64) {
-		if i < index && !slices.Contains(found, i) {
-			found = append(found, i)
-		}
-	}
-	visit := func(at int64, u *record.Unverified) error {
-		for _, id := range record.Cited(u.Payload()) {
-			hash, err := id.Hash()
-			if err != nil {
-				return err
-			}
-			if i, err := l.cfg.Log.Index(ctx, hash); err == nil {
-				add(i)
-			}
-		}
-		for _, h := range u.Headers() {
-			k, err := rules.ReadKey(l.cfg.State, h.KID)
-			if err != nil {
-				return err
-			}
-			if k == nil {
-				continue
-			}
-			if n, _ := slices.BinarySearch(k.Indexes, at); n > 0 {
-				add(k.Indexes[n-1])
-			}
-		}
-		return nil
-	}
-	for _, i := range info.Amendments {
-		add(i)
-	}
-	if err := visit(index, u); err != nil {
-		return nil, err
-	}
-	for n := 1; n < len(found); n++ { // found grows while it is walked
-		s, err := l.parsed(ctx, found[n])
-		if err != nil {
-			return nil, err
-		}
-		if err := visit(found[n], s); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
 }
 
 // support returns a record with its proof in head.

@@ -133,16 +133,22 @@ func (s *Summary) State() rules.Lister { return s.state }
 // not be made at all: no checkpoint that satisfies p, a Source that fails, an
 // end of ctx. What the log did wrong is no error: see Summary.Broken.
 func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summary, error) {
+	return Policies{p}.Audit(ctx, src, opt)
+}
+
+// Audit is Audit under the newest of the policies that takes the checkpoint. What
+// opt has from earlier audits may be signed with a log key of any of them.
+func (ps Policies) Audit(ctx context.Context, src Source, opt AuditOptions) (*Summary, error) {
 	note, err := src.ReadFile(ctx, "checkpoint")
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	signed, err := p.Open(note)
+	signed, p, err := ps.open(note)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	a := &audit{
-		opt: opt, policy: p, tree: signed.Tree(src), state: rules.NewMemory(),
+		opt: opt, policies: ps, policy: p, tree: signed.Tree(src), state: rules.NewMemory(),
 		keys: sharedRing{origin: signed.Checkpoint.Origin, keys: record.Keyring{}},
 		sum:  &Summary{Signed: signed, ByType: map[record.Type]int64{}},
 	}
@@ -166,15 +172,16 @@ func Audit(ctx context.Context, src Source, p *Policy, opt AuditOptions) (*Summa
 // cores, the keys that they bring are collected in order, their signatures are
 // checked on all cores, and the rules judge them in order.
 type audit struct {
-	opt    AuditOptions
-	policy *Policy
-	tree   *Tree
-	state  *rules.Memory
-	fold   *rules.Fold
-	keys   sharedRing
-	sum    *Summary
-	from   int64 // the first entry that is read
-	blind  bool  // an entry could not be read: the rules can't go on
+	opt      AuditOptions
+	policies Policies
+	policy   *Policy // the one that took the checkpoint
+	tree     *Tree
+	state    *rules.Memory
+	fold     *rules.Fold
+	keys     sharedRing
+	sum      *Summary
+	from     int64 // the first entry that is read
+	blind    bool  // an entry could not be read: the rules can't go on
 }
 
 // treeRoots is the rules.Roots of a tree.

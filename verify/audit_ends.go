@@ -27,9 +27,9 @@ func (a *audit) compare(ctx context.Context) error {
 	if saved == nil {
 		return nil
 	}
-	old, err := a.policy.Open(saved.Checkpoint())
+	old, err := a.policies.held(saved.Checkpoint())
 	if err != nil || old.Checkpoint.Origin != a.tree.cp.Origin {
-		return fmt.Errorf("%w: it is of %s, and its checkpoint does not hold here", ErrSaved, saved.Origin())
+		return fmt.Errorf("%w: it is of %s, and no policy here names the log key that signed its checkpoint", ErrSaved, saved.Origin())
 	}
 	if ok, err := a.extends(ctx, old); !ok || err != nil {
 		return err // the whole log is read anew

@@ -32,6 +32,10 @@ type Proven struct {
 	Record *record.Unverified
 	Full   bool
 
+	// Times is between which times it was signed and logged. Of a bare
+	// receipt only NotAfter is known.
+	Times Times
+
 	// The rest is there only if Full is set.
 
 	// Standing is the record's, by the rules that need no other record than
@@ -65,28 +69,49 @@ type CitedClause struct {
 	// claimed time.
 	Published   int64
 	PublishedAt record.Time
-	// PublishedBy is since when it is public at the latest, as witnesses
-	// show, in seconds since 1970; 0 if that is not known.
-	PublishedBy int64
+	// PublishedBy is since when it is in the log at the latest, as witnesses
+	// show.
+	PublishedBy Bound
 	Historic    bool
 }
 
-// Check reports what r proves under p. rec is the record beside a bare receipt,
-// nil for a full one; more is support that did not fit into it. The error says
-// why r does not hold; it wraps ErrNotShown if nothing is wrong but something is
-// missing. A record that is void as far as the file shows is no error: see
-// Proven.Standing.
+// CheckOptions are what is at hand beside a receipt.
+type CheckOptions struct {
+	// Record is that of a bare receipt, nil for a full one.
+	Record []byte
+	// More is support that did not fit into the receipt.
+	More []Support
+	// Head, if set, is a checkpoint that the policies take and that extends
+	// the receipt's: the caller has checked it with Tree.Extends. Then that
+	// one needs no witnesses, and may be signed with a retired key.
+	Head *Signed
+}
+
+// Check reports what r proves under p alone. rec is the record beside a bare
+// receipt, nil for a full one; more is support that did not fit into it. See
+// Policies.Check.
 func (r Receipt) Check(p *Policy, rec []byte, more ...Support) (*Proven, error) {
-	signed, err := p.Open(r.Checkpoint)
+	return Policies{p}.Check(r, CheckOptions{Record: rec, More: more})
+}
+
+// Check reports what r proves under the newest policy that takes its checkpoint.
+// The error says why r does not hold; it wraps ErrNotShown if nothing is wrong but
+// something is missing. A record that is void as far as the file shows is no
+// error: see Proven.Standing.
+func (ps Policies) Check(r Receipt, opt CheckOptions) (*Proven, error) {
+	signed, err := ps.Open(r.Checkpoint)
+	if opt.Head != nil && (errors.Is(err, ErrRetired) || errors.Is(err, ErrQuorum)) {
+		err = nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	extra := Extra{Record: rec}
+	extra := Extra{Record: opt.Record}
 	if r.Extra != nil {
 		if extra, err = ParseExtra(r.Extra); err != nil {
 			return nil, err
 		}
-		if rec != nil && !bytes.Equal(rec, extra.Record) {
+		if opt.Record != nil && !bytes.Equal(opt.Record, extra.Record) {
 			return nil, errors.New("the receipt is for another record than the one beside it")
 		}
 	}
@@ -100,18 +125,20 @@ func (r Receipt) Check(p *Policy, rec []byte, more ...Support) (*Proven, error) 
 	if err != nil {
 		return nil, err
 	}
-	proven := &Proven{Signed: signed, Index: r.Index, ID: u.ID(), Record: u}
-	if r.Extra == nil {
-		return proven, nil
-	}
-	proven.Full = true
-	c := checker{signed: signed, fold: rules.NewExcerpt(OpenTimemark), keys: ring{record.Keyring{}, signed.Checkpoint.Origin}}
-	for _, s := range mergeSupport(extra.Support, more) {
-		if err := c.support(s, r.Index); err != nil {
-			return nil, fmt.Errorf("support, record %d: %w", s.Index, err)
+	proven := &Proven{Signed: signed, Index: r.Index, ID: u.ID(), Record: u, Full: r.Extra != nil}
+	c := newChecker(ps, signed)
+	if proven.Full {
+		if err := c.all(proven, extra, opt.More); err != nil {
+			return nil, err
 		}
 	}
-	return proven, c.judge(proven)
+	for _, s := range []*Signed{&signed, opt.Head} {
+		if s != nil {
+			_, by := ps.Dated(signed.Checkpoint.Origin, c.terms, s.Note)
+			proven.Times.NotAfter = proven.Times.NotAfter.Earlier(by)
+		}
+	}
+	return proven, nil
 }
 
 func mergeSupport(a, b []Support) []Support {
@@ -131,10 +158,15 @@ func (r ring) Origin() string { return r.origin }
 
 // checker judges the records of a receipt in order.
 type checker struct {
+	policies  Policies
 	signed    Signed
 	fold      *rules.Fold
 	keys      ring
 	supported []supported
+	terms     *record.Terms // of the newest charter or amendment so far
+	opened    *record.Terms // in force at the newest timemark
+	marks     []mark
+	linked    map[place]bool // the proofs of seen that hold
 }
 
 type supported struct {
@@ -142,15 +174,60 @@ type supported struct {
 	record record.Checked
 }
 
-// support proves and judges one supporting record: it must be effective.
-func (c *checker) support(s Support, below int64) error {
-	if s.Index >= below {
-		return fmt.Errorf("it stands after the record, %d", below)
+func newChecker(ps Policies, signed Signed) *checker {
+	c := &checker{policies: ps, signed: signed, keys: ring{record.Keyring{}, signed.Checkpoint.Origin}, linked: map[place]bool{}}
+	c.fold = rules.NewExcerpt(func(origin string, terms *record.Terms, checkpoint string) (rules.Head, error) {
+		c.opened = terms
+		return OpenTimemark(origin, terms, checkpoint)
+	})
+	return c
+}
+
+// all judges what a full receipt holds, in the order of the log.
+func (c *checker) all(p *Proven, extra Extra, more []Support) error {
+	support := mergeSupport(extra.Support, more)
+	after, found := slices.BinarySearchFunc(support, p.Index, func(s Support, index int64) int { return cmp.Compare(s.Index, index) })
+	if found {
+		return fmt.Errorf("support, record %d: it is the record itself", p.Index)
 	}
-	if err := (Receipt{Index: s.Index, Proof: s.Proof}).Included(c.signed.Checkpoint, tlog.RecordHash(s.Record)); err != nil {
+	for _, s := range support[:after] {
+		if err := c.support(s, false); err != nil {
+			return fmt.Errorf("support, record %d: %w", s.Index, err)
+		}
+	}
+	if err := c.judge(p); err != nil {
 		return err
 	}
-	checked, err := record.Open(s.Record, c.keys)
+	for _, s := range support[after:] {
+		if err := c.support(s, true); err != nil {
+			return fmt.Errorf("support, record %d: %w", s.Index, err)
+		}
+	}
+	if err := c.logKey(p); err != nil {
+		return err
+	}
+	if err := c.links(p, extra.Seen); err != nil {
+		return err
+	}
+	c.times(p)
+	return nil
+}
+
+// support proves and judges one supporting record: it must be effective. After
+// the record itself stands only what says whose the log key is, and when the
+// record was there.
+func (c *checker) support(s Support, after bool) error {
+	u, err := record.Parse(s.Record)
+	if err != nil {
+		return err
+	}
+	if after && !MayFollow(u.Payload()) {
+		return fmt.Errorf("a %s that stands after the record", u.Payload().Head().Type)
+	}
+	if err := (Receipt{Index: s.Index, Proof: s.Proof}).Included(c.signed.Checkpoint, u.Leaf()); err != nil {
+		return err
+	}
+	checked, err := u.Verify(c.keys)
 	if record.CodeOf(err) == record.KeyUnknown {
 		return fmt.Errorf("the key of a signer: %w", ErrNotShown)
 	}
@@ -165,12 +242,46 @@ func (c *checker) support(s Support, below int64) error {
 		return fmt.Errorf("it is void: %v", standing.Codes)
 	}
 	c.add(s.Index, checked)
+	if t, ok := checked.Payload().(*record.Timemark); ok {
+		m, err := c.policies.Mark(t, c.opened)
+		if err != nil {
+			return err
+		}
+		c.marks = append(c.marks, mark{s.Index, m})
+	}
 	return nil
+}
+
+// SupportOf returns those of the records at hand that may support the one at index:
+// what stands before it, and after it what MayFollow allows.
+func SupportOf(index int64, from []Support) []Support {
+	return slices.DeleteFunc(slices.Clone(from), func(s Support) bool {
+		if s.Index <= index {
+			return s.Index == index
+		}
+		u, err := record.Parse(s.Record)
+		return err != nil || !MayFollow(u.Payload())
+	})
+}
+
+// MayFollow reports whether a record may support one that stands before it.
+func MayFollow(p record.Payload) bool {
+	switch p.(type) {
+	case *record.CharterAmend, *record.KeyEnrol, *record.Timemark:
+		return true
+	}
+	return false
 }
 
 func (c *checker) add(index int64, r record.Checked) {
 	for kid, key := range record.NewKeyring(r.Payload()) {
 		c.keys.Keyring[kid] = key
+	}
+	switch p := r.Payload().(type) {
+	case *record.Charter:
+		c.terms = &p.Terms
+	case *record.CharterAmend:
+		c.terms = &p.Terms
 	}
 	c.supported = append(c.supported, supported{index, r})
 }
@@ -192,13 +303,6 @@ func (c *checker) judge(p *Proven) error {
 	if !ok || c.supported[0].index != 0 {
 		return fmt.Errorf("the charter: %w", ErrNotShown)
 	}
-	switch key := p.Signed.LogKey.String(); {
-	case c.namesLogKey(key):
-	case charter.Rules == 0: // which is never amended
-		return fmt.Errorf("the charter does not name the key that signed the checkpoint, %s", p.Signed.LogKey)
-	default:
-		return fmt.Errorf("that the charter, or an amendment, names the key which signed the checkpoint, %s: %w", p.Signed.LogKey, ErrNotShown)
-	}
 	p.Charter = charter
 	for _, h := range checked.Headers() {
 		p.Signers = append(p.Signers, c.signer(h))
@@ -213,10 +317,25 @@ func (c *checker) judge(p *Proven) error {
 	return nil
 }
 
+// logKey checks that the ledger itself names the key that signed the checkpoint.
+func (c *checker) logKey(p *Proven) error {
+	switch {
+	case c.namesLogKey(p):
+		return nil
+	case p.Charter.Rules == 0: // which is never amended
+		return fmt.Errorf("the charter does not name the key that signed the checkpoint, %s", p.Signed.LogKey)
+	}
+	return fmt.Errorf("that the charter, or an amendment, names the key which signed the checkpoint, %s: %w; the receipt of that amendment would show it", p.Signed.LogKey, ErrNotShown)
+}
+
 // namesLogKey reports whether the charter or an amendment in the file names a key
 // of the log.
-func (c *checker) namesLogKey(key string) bool {
+func (c *checker) namesLogKey(p *Proven) bool {
+	key := p.Signed.LogKey.String()
 	return slices.ContainsFunc(c.supported, func(s supported) bool {
+		if s.index == p.Index && !p.Standing.Effective() {
+			return false
+		}
 		switch p := s.record.Payload().(type) {
 		case *record.Charter:
 			return slices.Contains(p.LogKeys, key)

@@ -45,7 +45,13 @@ type Ask struct {
 // That it was not used before is for the caller to keep. The error wraps
 // ErrForbidden, ErrStale, ErrNotShown, or says why the receipt does not hold.
 func Gate(p *Policy, saved *Saved, receipt Receipt, ask Ask) (*Proven, error) {
-	proven, err := receipt.Check(p, nil)
+	return Policies{p}.Gate(saved, receipt, ask)
+}
+
+// Gate is Gate under several policies, each checkpoint under the newest one that
+// takes it.
+func (ps Policies) Gate(saved *Saved, receipt Receipt, ask Ask) (*Proven, error) {
+	proven, err := ps.Check(receipt, CheckOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +62,7 @@ func Gate(p *Policy, saved *Saved, receipt Receipt, ask Ask) (*Proven, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the receipt is of a %s", ErrForbidden, proven.Record.Payload().Head().Type)
 	}
-	audited, err := p.Open(saved.Checkpoint())
+	audited, p, err := ps.open(saved.Checkpoint())
 	if err != nil {
 		return nil, fmt.Errorf("%w: its checkpoint does not hold: %w", ErrStale, err)
 	}

@@ -75,31 +75,22 @@ type auditor struct {
 	each    func(index int64, r record.Checked, s rules.Standing)
 }
 
-// run audits under the first policy that knows the log.
+// run audits under the newest policy that takes the log's checkpoint.
 func (a *auditor) run(ctx context.Context, src verify.Source, policy policies) (*verify.Summary, error) {
-	var first error
-	for _, p := range policy {
-		held, err := openAll(p, a.earlier)
-		if err != nil {
-			return nil, err
-		}
-		sum, err := verify.Audit(ctx, src, p, verify.AuditOptions{Found: a.finding, Progress: a.progress(), Earlier: held, Resume: a.resume, Each: a.each})
-		switch {
-		case err == nil:
-			return sum, a.err
-		case errors.Is(err, verify.ErrUnknownLog):
-			if first == nil {
-				first = err
-			}
-		case errors.Is(err, verify.ErrCheckpoint):
-			return nil, err
-		case errors.Is(err, verify.ErrSaved):
-			return nil, fmt.Errorf("%w; give another --state, or remove that file", err)
-		default:
-			return nil, cli.Unknown(err)
-		}
+	held, err := policy.Held(a.earlier...)
+	if err != nil {
+		return nil, fmt.Errorf("--checkpoint: %w", err)
 	}
-	return nil, first
+	sum, err := policy.Audit(ctx, src, verify.AuditOptions{Found: a.finding, Progress: a.progress(), Earlier: held, Resume: a.resume, Each: a.each})
+	switch {
+	case err == nil:
+		return sum, a.err
+	case errors.Is(err, verify.ErrCheckpoint):
+		return nil, err
+	case errors.Is(err, verify.ErrSaved):
+		return nil, fmt.Errorf("%w; give another --state, or remove that file", err)
+	}
+	return nil, cli.Unknown(err)
 }
 
 // progress tells on a terminal how far the audit is, every second.

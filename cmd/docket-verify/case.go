@@ -35,7 +35,7 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	k := &caseKeeper{name: flags.Arg(1), policies: map[record.ID]published{}, about: map[record.ID]bool{}}
+	k := &caseKeeper{name: flags.Arg(1), trust: policy.Policies, policies: map[record.ID]published{}, about: map[record.ID]bool{}}
 	a := auditor{std: cli.Streams{In: std.In, Out: std.Err, Err: std.Err}, start: time.Now(), each: k.keep, quiet: true}
 	sum, err := a.run(ctx, src, *policy)
 	if err != nil {
@@ -74,7 +74,7 @@ func tellFile(path string, policy policies, std cli.Streams) error {
 	f, err := casefile.Read(in, info.Size())
 	var story *telling.Case
 	if err == nil {
-		story, err = f.Check(policy)
+		story, err = f.Check(policy.Policies)
 	}
 	if errors.Is(err, verify.ErrNotShown) {
 		return cli.Unknown(fmt.Errorf("%s: %w", path, err))
@@ -89,6 +89,9 @@ func tellFile(path string, policy policies, std cli.Streams) error {
 // A caseKeeper keeps what belongs to one case while a log is audited.
 type caseKeeper struct {
 	name     string
+	trust    verify.Policies
+	terms    *record.Terms // of the newest charter or amendment so far
+	marks    []mark
 	kept     []kept
 	policies map[record.ID]published
 	about    map[record.ID]bool // the records of the case
@@ -108,6 +111,7 @@ type published struct {
 }
 
 func (k *caseKeeper) keep(index int64, r record.Checked, s rules.Standing) {
+	k.date(index, r.Payload(), s)
 	switch p := r.Payload().(type) {
 	case *record.PolicyPublish:
 		if s.Effective() {
@@ -125,6 +129,48 @@ func (k *caseKeeper) keep(index int64, r record.Checked, s rules.Standing) {
 	}
 	k.about[r.ID()] = true
 	k.kept = append(k.kept, kept{index, r, s})
+}
+
+// A mark is a timemark in the log.
+type mark struct {
+	index int64
+	verify.Mark
+}
+
+// date keeps what the timemarks of the log prove.
+func (k *caseKeeper) date(index int64, p record.Payload, s rules.Standing) {
+	if !s.Effective() {
+		return
+	}
+	switch p := p.(type) {
+	case *record.Charter:
+		k.terms = &p.Terms
+	case *record.CharterAmend:
+		k.terms = &p.Terms
+	case *record.Timemark:
+		if m, err := k.trust.Mark(p, k.terms); err == nil {
+			k.marks = append(k.marks, mark{index, m})
+		}
+	}
+}
+
+// times returns between which times a record was signed, by those who had seen a
+// tree of size seen or a larger one, and logged.
+func (k *caseKeeper) times(seen, index int64, sum *verify.Summary) (t verify.Times) {
+	for _, m := range k.marks {
+		if m.index < seen {
+			t.NotBefore = t.NotBefore.Later(m.NotBefore)
+		}
+		if m.index < index {
+			t.Logged = t.Logged.Later(m.NotBefore)
+		}
+		if index < m.Tree.Size {
+			t.NotAfter = t.NotAfter.Earlier(m.NotAfter)
+		}
+	}
+	_, now := k.trust.Dated(sum.Signed.Checkpoint.Origin, k.terms, sum.Signed.Note)
+	t.NotAfter = t.NotAfter.Earlier(now)
+	return t
 }
 
 func newest(r record.Checked) record.Time {
@@ -155,22 +201,24 @@ func (k *caseKeeper) story(sum *verify.Summary) (*telling.Case, error) {
 
 func (k *caseKeeper) entry(r kept, sum *verify.Summary) (telling.Entry, error) {
 	e := telling.Entry{Index: r.index, ID: r.record.ID(), Payload: r.record.Payload(), Standing: r.standing}
-	seen := r.record.Headers()[0].Seen.Size
+	seen := r.index // the smallest tree that who counts has seen
 	for _, h := range r.record.Headers() {
-		seen = min(seen, h.Seen.Size)
 		s := verify.Signer{Header: h, Holder: "the filer, with a key of their own", Filer: true}
 		key, err := rules.ReadKey(sum.State(), h.KID)
 		if err != nil {
 			return e, err
 		}
 		if key != nil {
-			s.Filer = false
+			s.Filer, seen = false, min(seen, h.Seen.Size)
 			s.Holder, s.Roles, s.Recovery = key.Holder, key.Roles, key.Recovery
 			if n, _ := slices.BinarySearch(key.Indexes, r.index); n > 0 {
 				s.Enrolled = key.Indexes[n-1]
 			}
 		}
 		e.Signers = append(e.Signers, s)
+	}
+	if e.Times = k.times(seen, r.index, sum); slices.Contains(r.standing.Codes, rules.SeenMismatch) {
+		e.Times.NotBefore = verify.Bound{} // it has seen another log
 	}
 	var err error
 	if e.Interval, err = rules.ReadInterval(sum.State(), seen, r.index); err != nil {
@@ -181,9 +229,7 @@ func (k *caseKeeper) entry(r kept, sum *verify.Summary) (telling.Entry, error) {
 		return e, nil
 	}
 	for _, g := range d.Grounds {
-		if err := k.cite(&e, g, sum); err != nil {
-			return e, err
-		}
+		k.cite(&e, g, sum)
 	}
 	if !r.standing.Effective() {
 		return e, nil
@@ -193,21 +239,16 @@ func (k *caseKeeper) entry(r kept, sum *verify.Summary) (telling.Entry, error) {
 }
 
 // cite adds a clause as it was published.
-func (k *caseKeeper) cite(e *telling.Entry, g record.Ground, sum *verify.Summary) error {
+func (k *caseKeeper) cite(e *telling.Entry, g record.Ground, sum *verify.Summary) {
 	p, ok := k.policies[g.Record]
 	if !ok {
-		return nil
+		return
 	}
 	for _, c := range p.policy.Clauses {
 		if c.Clause != g.Clause {
 			continue
 		}
-		public, err := rules.ReadInterval(sum.State(), 0, p.index)
-		if err != nil {
-			return err
-		}
 		e.Clauses = append(e.Clauses, verify.CitedClause{Ground: g, Title: p.policy.Title, Clause: c, Published: p.index,
-			PublishedAt: p.at, PublishedBy: public.NotAfter, Historic: p.policy.Historic != nil})
+			PublishedAt: p.at, PublishedBy: k.times(0, p.index, sum).NotAfter, Historic: p.policy.Historic != nil})
 	}
-	return nil
 }

@@ -56,7 +56,10 @@ func gate(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	proven, err := askAll(*policy, saved, receipt, ask)
+	proven, err := policy.Gate(saved, receipt, ask)
+	if errors.Is(err, verify.ErrStale) || errors.Is(err, verify.ErrNotShown) {
+		return cli.Unknown(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -108,25 +111,6 @@ func audited(ctx context.Context, state, fresh string, policy policies, std cli.
 		return nil, errors.New("the log does not hold, see above")
 	}
 	return saved, keepState(state, saved)
-}
-
-// askAll asks under the first policy that knows the log.
-func askAll(policy policies, saved *verify.Saved, receipt verify.Receipt, ask verify.Ask) (*verify.Proven, error) {
-	var first error
-	for _, p := range policy {
-		proven, err := verify.Gate(p, saved, receipt, ask)
-		switch {
-		case err == nil:
-			return proven, nil
-		case errors.Is(err, verify.ErrStale), errors.Is(err, verify.ErrNotShown):
-			return nil, cli.Unknown(err)
-		case !errors.Is(err, verify.ErrUnknownLog):
-			return nil, err
-		case first == nil:
-			first = err
-		}
-	}
-	return nil, first
 }
 
 // useOnce notes that a decision is acted on, on stable storage, unless it was

@@ -33,10 +33,10 @@ var program = cli.Program{
 }
 
 // policies is the flag --policy, which may be repeated: one file for each epoch
-// of the log's keys.
-type policies []*verify.Policy
+// of the log's keys, the oldest first.
+type policies struct{ verify.Policies }
 
-func (p *policies) String() string { return strings.Repeat("policy ", len(*p)) }
+func (p *policies) String() string { return strings.Repeat("policy ", len(p.Policies)) }
 
 // Set implements flag.Value.
 func (p *policies) Set(path string) error {
@@ -48,13 +48,13 @@ func (p *policies) Set(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	*p = append(*p, policy)
+	p.Policies = append(p.Policies, policy)
 	return nil
 }
 
 func policyFlag(flags *cli.FlagSet) *policies {
 	p := &policies{}
-	flags.Var(p, "policy", "trust policy `file` (c2sp.org/tlog-policy), required; may be repeated")
+	flags.Var(p, "policy", "trust policy `file` (c2sp.org/tlog-policy), required; may be repeated, one for each epoch of the log's keys, the current one last")
 	return p
 }
 

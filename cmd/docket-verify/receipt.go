@@ -25,10 +25,11 @@ type receiptFile struct {
 	verify.Receipt
 }
 
-func receipt(_ context.Context, args []string, std cli.Streams) error {
+func receipt(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-verify receipt")
 	policy := policyFlag(flags)
 	recordFile := flags.String("record", "", "the record beside a bare receipt, a `file`")
+	headAt := flags.String("head", "", "`log` as it is now, a URL, folder or zip: every receipt must belong to it; then a retired key, or one without witnesses, suffices")
 	asJSON := flags.Bool("json", false, "print one JSON object for each receipt")
 	if err := flags.ParseArgs(args, 1, -1, "FILE...", "docket-verify receipt --policy trust.policy decision.tlog-proof"); err != nil {
 		return err
@@ -46,9 +47,13 @@ func receipt(_ context.Context, args []string, std cli.Streams) error {
 			return cli.Unknown(err)
 		}
 	}
+	now, err := openHead(ctx, *headAt, *policy)
+	if err != nil {
+		return err
+	}
 	files, worst := readReceipts(flags.Args(), std, *asJSON)
 	for i := range files {
-		proven, err := check(files, i, *policy, rec)
+		proven, err := check(ctx, files, i, *policy, rec, now)
 		if err := show(std.Out, files[i].path, proven, err, *asJSON); err != nil {
 			return err
 		}
@@ -100,25 +105,26 @@ func worse(a, b error) error {
 	return b
 }
 
-// check checks receipt i under the first policy that knows its log. What is not
-// shown in it may be in the other files, if they have the same checkpoint.
-func check(files []receiptFile, i int, policy policies, rec []byte) (*verify.Proven, error) {
-	var first error
-	for _, p := range policy {
-		proven, err := files[i].Check(p, rec)
-		if errors.Is(err, verify.ErrNotShown) {
-			if more := supportOf(files, i); len(more) > 0 {
-				proven, err = files[i].Check(p, rec, more...)
-			}
+// check checks receipt i. What is not shown in it may be in the other files, if
+// they have the same checkpoint. now is the log as it is, nil if that is not given.
+func check(ctx context.Context, files []receiptFile, i int, policy policies, rec []byte, now *head) (*verify.Proven, error) {
+	opt := verify.CheckOptions{Record: rec}
+	if now != nil {
+		if err := now.extends(ctx, policy, files[i].Checkpoint); err != nil {
+			return nil, err
 		}
-		if err == nil || !errors.Is(err, verify.ErrUnknownLog) {
-			return proven, err
-		}
-		if first == nil {
-			first = err
+		opt.Head = &now.signed
+	}
+	proven, err := policy.Check(files[i].Receipt, opt)
+	if errors.Is(err, verify.ErrNotShown) {
+		if opt.More = supportOf(files, i); len(opt.More) > 0 {
+			proven, err = policy.Check(files[i].Receipt, opt)
 		}
 	}
-	return nil, first
+	if errors.Is(err, verify.ErrRetired) {
+		err = fmt.Errorf("%w; --head with the log as it is now would show whether it belongs to it", err)
+	}
+	return proven, err
 }
 
 // supportOf collects what the other files can add to receipt i.
@@ -132,13 +138,9 @@ func supportOf(files []receiptFile, i int) []verify.Support {
 		if err != nil {
 			continue // it is told of by itself
 		}
-		for _, s := range append(extra.Support, verify.Support{Index: f.Index, Record: extra.Record, Proof: f.Proof}) {
-			if s.Index < files[i].Index {
-				more = append(more, s)
-			}
-		}
+		more = append(append(more, extra.Support...), verify.Support{Index: f.Index, Record: extra.Record, Proof: f.Proof})
 	}
-	return more
+	return verify.SupportOf(files[i].Index, more)
 }
 
 // A verdict is what --json prints for a receipt.
@@ -157,7 +159,66 @@ type verdict struct {
 	Codes    []rules.Code   `json:"codes,omitempty"`
 	Findings []rules.Code   `json:"findings,omitempty"`
 	Signers  []signerJSON   `json:"signers,omitempty"`
+	Times    *timesJSON     `json:"times,omitempty"`
+	Dated    string         `json:"decided_at_lies,omitempty"`
+	Clauses  []clauseJSON   `json:"clauses,omitempty"`
 	Payload  jsontext.Value `json:"payload,omitempty"`
+	Evidence *evidence      `json:"evidence,omitempty"`
+}
+
+// timesJSON is between which times a record was signed and logged, as witnesses
+// show.
+type timesJSON struct {
+	NotBefore *boundJSON `json:"signed_not_before,omitempty"`
+	Logged    *boundJSON `json:"logged_not_before,omitempty"`
+	NotAfter  *boundJSON `json:"not_after,omitempty"`
+}
+
+// boundJSON is a time: proven by witnesses of the trust policy, or else claimed by
+// witnesses that the charter names.
+type boundJSON struct {
+	Time   record.Time `json:"time"`
+	Proven bool        `json:"proven"`
+}
+
+func boundOf(b verify.Bound) *boundJSON {
+	if b.At == 0 {
+		return nil
+	}
+	return &boundJSON{record.Time(b.At), b.Proven}
+}
+
+func timesOf(t verify.Times) *timesJSON {
+	if t == (verify.Times{}) {
+		return nil
+	}
+	return &timesJSON{boundOf(t.NotBefore), boundOf(t.Logged), boundOf(t.NotAfter)}
+}
+
+// clauseJSON is a clause that a decision rests on. PublicDays is for how many days
+// at least it had been public, if witnesses show it.
+type clauseJSON struct {
+	Policy      string      `json:"policy"`
+	Version     int64       `json:"version"`
+	Clause      string      `json:"clause"`
+	Published   int64       `json:"published_index"`
+	PublishedBy *boundJSON  `json:"published_by,omitempty"`
+	PublicDays  *int64      `json:"public_days,omitempty"`
+	ClaimedAt   record.Time `json:"claims_published_at"`
+	Historic    bool        `json:"historic,omitzero"`
+}
+
+func clausesOf(clauses []verify.CitedClause, t verify.Times) []clauseJSON {
+	var all []clauseJSON
+	for _, c := range clauses {
+		j := clauseJSON{c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, boundOf(c.PublishedBy), nil, c.PublishedAt, c.Historic}
+		if t.NotBefore.At != 0 && c.PublishedBy.At != 0 {
+			days := telling.PublicDays(c, t)
+			j.PublicDays = &days
+		}
+		all = append(all, j)
+	}
+	return all
 }
 
 type signerJSON struct {
@@ -172,9 +233,17 @@ func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) er
 		return werr
 	}
 	v := verdict{File: path, Holds: outcome(p, err) == nil, Index: -1, Missing: errors.Is(err, verify.ErrNotShown)}
+	var fork *verify.ForkError
+	if errors.As(err, &fork) {
+		v.Evidence = evidenceOf(fork)
+	}
 	if err != nil {
 		v.Error = err.Error()
 	} else {
+		v.Times, v.Clauses = timesOf(p.Times), clausesOf(p.Clauses, p.Times)
+		if d, ok := p.Record.Payload().(*record.Decision); ok {
+			v.Dated = telling.Lies(d.DecidedAt, p.Times)
+		}
 		v.Origin, v.Size, v.Index, v.ID = p.Signed.Checkpoint.Origin, p.Signed.Checkpoint.Size, p.Index, p.ID
 		v.Type, v.Full, v.Payload = p.Record.Payload().Head().Type, p.Full, p.Record.PayloadBytes()
 		if p.Full {
@@ -231,7 +300,14 @@ func words(path string, p *verify.Proven, err error) string {
 		line("signed by", "%s", signer(s))
 	}
 	for _, c := range p.Clauses {
-		line("under", "%s", clause(c, p.Record.Headers()))
+		line("under", "%s", clause(c, p))
+	}
+	if said := telling.Times(p.Times); said != "" {
+		line("time", "%s", said)
+		line("", "%s", telling.WhoseTimes(p.Times))
+	}
+	if dated := telling.Dated(p.Record.Payload(), p.Times); dated != "" {
+		line("", "%s", dated)
 	}
 	if p.Full {
 		line("standing", "%s, by the rules as far as this file shows", standing(p))
@@ -243,7 +319,11 @@ func words(path string, p *verify.Proven, err error) string {
 		}
 	}
 	line("not proven", "that no key was revoked, and nothing reversed, since: only an audit of the log as it is now can tell.")
-	line("", "Times are what the signers claim; the log proves the order. Whether the facts are true, no log can prove.")
+	if telling.Times(p.Times) == "" {
+		line("", "Times are what the signers claim; the log proves the order. Whether the facts are true, no log can prove.")
+	} else {
+		line("", "Other times are what the signers claim. Whether the facts are true, no log can prove.")
+	}
 	return b.String()
 }
 
@@ -273,15 +353,15 @@ func signer(s verify.Signer) string {
 	return fmt.Sprintf("%s (%s), enrolled by entry %d; %s", s.Holder, strings.Join(roles, ", "), s.Enrolled, at)
 }
 
-// clause tells for how long a clause had been public, as claimed.
-func clause(c verify.CitedClause, headers []record.Header) string {
+// clause tells for how long a clause had been public.
+func clause(c verify.CitedClause, p *verify.Proven) string {
+	headers := p.Record.Headers()
 	first := headers[0].IAT
 	for _, h := range headers {
 		first = min(first, h.IAT)
 	}
-	days := (first - c.PublishedAt.Unix()) / 86400
-	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d, public for %d days (claimed)",
-		c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, max(0, days))
+	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d, %s",
+		c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, telling.Public(c, p.Times, first))
 	if c.Historic {
 		text += "; a text from before the ledger"
 	}

@@ -68,22 +68,3 @@ func readFiles(paths []string) ([][]byte, error) {
 	}
 	return all, nil
 }
-
-// openAll opens checkpoints under a policy. Those of a log that it does not
-// know are left to other policies.
-func openAll(p *verify.Policy, notes [][]byte) ([]verify.Signed, error) {
-	var all []verify.Signed
-	for _, note := range notes {
-		s, err := p.Open(note)
-		switch {
-		case errors.Is(err, verify.ErrUnknownLog):
-		case errors.Is(err, verify.ErrQuorum): // signed by the log: that binds it
-			all = append(all, s)
-		case err != nil:
-			return nil, fmt.Errorf("--checkpoint: %w", err)
-		default:
-			all = append(all, s)
-		}
-	}
-	return all, nil
-}

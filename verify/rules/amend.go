@@ -108,6 +108,10 @@ func (e *exam) addRecoveryKeys(p *record.CharterAmend) error {
 	return nil
 }
 
+// Weaker reports whether an amendment from old to next makes the ledger less strict,
+// so that it waits for the policy lead of old unless the recovery keys sign along.
+func Weaker(old, next *record.Terms) bool { return weaker(old, next) != "" }
+
 // weaker says what an amendment makes less strict, or "".
 func weaker(old, next *record.Terms) string {
 	switch {

@@ -15,7 +15,7 @@ import (
 // acts follow each other without a gap from the one that opened the case. It
 // returns what is to be told. The error says what does not hold; it wraps
 // verify.ErrNotShown if nothing is wrong but something is missing.
-func (f *File) Check(policies []*verify.Policy) (*telling.Case, error) {
+func (f *File) Check(policies verify.Policies) (*telling.Case, error) {
 	c := &checker{file: f, policies: policies, trees: map[int64]verify.Checkpoint{},
 		support: map[string][]verify.Support{}, known: map[record.ID]bool{}}
 	story := &telling.Case{Name: f.Case, Origin: f.Origin}
@@ -30,7 +30,7 @@ func (f *File) Check(policies []*verify.Policy) (*telling.Case, error) {
 		c.known[p.ID] = true
 		story.Size = max(story.Size, p.Signed.Checkpoint.Size)
 		story.Entries = append(story.Entries, telling.Entry{Index: p.Index, ID: p.ID, Payload: p.Record.Payload(), Standing: p.Standing,
-			Signers: p.Signers, Clauses: p.Clauses, Interval: claimed(p), SaidVoid: e.SaidVoid})
+			Signers: p.Signers, Clauses: p.Clauses, Times: p.Times, Interval: claimed(p), SaidVoid: e.SaidVoid})
 	}
 	return story, nil
 }
@@ -38,7 +38,7 @@ func (f *File) Check(policies []*verify.Policy) (*telling.Case, error) {
 // checker checks the records of a file in order.
 type checker struct {
 	file     *File
-	policies []*verify.Policy
+	policies verify.Policies
 	trees    map[int64]verify.Checkpoint // of the receipts, by size
 	// support is what the receipts so far hold, by their checkpoints: what did
 	// not fit into one may be in another.
@@ -69,24 +69,16 @@ func (c *checker) proven(e Entry) (*verify.Proven, error) {
 	return p, c.keep(receipt, p, e.SaidVoid)
 }
 
-// prove checks a receipt under the first policy that knows its log.
+// prove checks a receipt under the newest policy that takes its checkpoint.
 func (c *checker) prove(r verify.Receipt) (*verify.Proven, error) {
 	if r.Extra == nil {
 		return nil, errors.New("a bare receipt, where a full one belongs")
 	}
-	err := errors.New("no trust policy")
-	for _, policy := range c.policies {
-		var p *verify.Proven
-		p, err = r.Check(policy, nil)
-		if more := c.support[string(r.Checkpoint)]; errors.Is(err, verify.ErrNotShown) && len(more) > 0 {
-			more = slices.DeleteFunc(slices.Clone(more), func(s verify.Support) bool { return s.Index >= r.Index })
-			p, err = r.Check(policy, nil, more...)
-		}
-		if !errors.Is(err, verify.ErrUnknownLog) {
-			return p, err
-		}
+	p, err := c.policies.Check(r, verify.CheckOptions{})
+	if more := c.support[string(r.Checkpoint)]; errors.Is(err, verify.ErrNotShown) && len(more) > 0 {
+		return c.policies.Check(r, verify.CheckOptions{More: verify.SupportOf(r.Index, more)})
 	}
-	return nil, err
+	return p, err
 }
 
 // keep keeps what a receipt can add to later ones.

@@ -33,6 +33,9 @@ type Entry struct {
 	Standing rules.Standing
 	Signers  []verify.Signer
 	Clauses  []verify.CitedClause
+	// Times is what witnesses show; Interval, where they show nothing, what
+	// the rules or the signers say.
+	Times    verify.Times
 	Interval rules.Interval
 	// SaidVoid says that the ledger calls it void, though what is at hand
 	// does not show why.
@@ -109,7 +112,7 @@ func (w *writer) text(label, text string) {
 func (w *writer) entry(e Entry) {
 	w.line("entry %d  %s", e.Index, Summary(e.Payload))
 	w.line("    %-13s%s", "id", e.ID)
-	w.line("    %-13s%s", "time", e.Interval)
+	w.time(e)
 	for _, s := range e.Signers {
 		role := list(s.Roles)
 		if s.Recovery {
@@ -121,7 +124,7 @@ func (w *writer) entry(e Entry) {
 		w.line("    %-13s%s (%s), claims %s", "signed by", s.Holder, role, record.Time(s.Header.IAT))
 	}
 	for _, c := range e.Clauses {
-		w.line("    %-13s%s", "under", Clause(c, e.Interval, earliest(e.Signers)))
+		w.line("    %-13s%s", "under", Clause(c, e.Times, earliest(e.Signers)))
 		w.text("", c.Clause.Text)
 	}
 	w.payload(e.Payload)
@@ -193,16 +196,27 @@ func (w *writer) payload(p record.Payload) {
 	}
 }
 
-// Clause says which clause a decision rests on and for how long it had been
-// public: proven where witnesses show both ends, else as signed (signed is the
-// earliest iat of the decision).
-func Clause(c verify.CitedClause, decided rules.Interval, signed int64) string {
-	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d", c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published)
-	switch {
-	case c.Historic:
-		return text + ", a text from before the ledger"
-	case decided.Witnessed && decided.NotBefore > 0 && c.PublishedBy > 0:
-		return fmt.Sprintf("%s, public for at least %d days (witnessed)", text, max(0, (decided.NotBefore-c.PublishedBy)/86400))
+// time writes between which times a record was signed and logged.
+func (w *writer) time(e Entry) {
+	said := Times(e.Times)
+	if said == "" {
+		w.line("    %-13s%s", "time", e.Interval)
+		return
 	}
-	return fmt.Sprintf("%s, public for %d days (claimed)", text, max(0, (signed-c.PublishedAt.Unix())/86400))
+	w.line("    %-13s%s", "time", said)
+	w.line("    %-13s%s", "", WhoseTimes(e.Times))
+	if dated := Dated(e.Payload, e.Times); dated != "" {
+		w.line("    %-13s%s", "", dated)
+	}
+}
+
+// Clause says which clause a decision rests on and for how long it had been
+// public: as witnesses show, else as signed (signed is the earliest iat of the
+// decision).
+func Clause(c verify.CitedClause, t verify.Times, signed int64) string {
+	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d", c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published)
+	if c.Historic {
+		return text + ", a text from before the ledger"
+	}
+	return text + ", " + Public(c, t, signed)
 }
