@@ -28,6 +28,7 @@ type writer struct {
 	fold    *rules.Fold
 	overlay *state.Overlay
 	nodes   nodes // the tree with the batch on top
+	marker  marker
 
 	voidDay int64 // the day that voids counts
 	voids   int
@@ -55,14 +56,23 @@ func (w *writer) Root(size int64) (tlog.Hash, error) {
 // answers everyone who is left.
 func (w *writer) run() {
 	defer close(w.l.done)
-	for first := range w.l.queue {
+	defer w.marker.stop()
+	for {
 		select {
-		case <-w.l.halted:
-			w.answer(first, answer{err: w.l.haltErr})
-			continue
-		default:
+		case first, open := <-w.l.queue:
+			if !open {
+				return
+			}
+			if err := w.l.Ready(); errors.Is(err, ErrHalted) {
+				w.answer(first, answer{err: err})
+				continue
+			}
+			w.batch(w.gather(first))
+		case <-w.l.marks:
+			if err := w.l.Ready(); err == nil {
+				w.batch(nil)
+			}
 		}
-		w.batch(w.gather(first))
 	}
 }
 
@@ -96,14 +106,21 @@ func (w *writer) gather(first *waiter) []*waiter {
 }
 
 func (w *writer) answer(to *waiter, a answer) {
-	<-w.l.slots
+	if !to.mark {
+		<-w.l.slots
+	}
 	to.answer <- a // has room for the one answer
 }
 
-// batch takes records through the rules and, those that pass, into the log.
+// batch takes records through the rules and, those that pass, into the log, after
+// a timemark if one is due.
 func (w *writer) batch(batch []*waiter) {
 	w.overlay = w.l.cfg.State.Overlay()
 	before := w.nodes.snapshot()
+	if mark := w.timemark(len(batch) > 0); mark != nil {
+		batch = slices.Insert(batch, 0, mark)
+		defer w.marked(mark)
+	}
 	var in []*waiter
 	var standings []rules.Standing
 	same := map[*waiter]int{} // waiters whose record is in the batch already

@@ -49,6 +49,7 @@ func (w *writer) append(in []*waiter) (*published, error) {
 		w.l.keys.forget()
 	}
 	w.l.head.Store(p)
+	w.l.heads.grew(p.Size)
 	took := time.Since(start)
 	w.l.cfg.Metrics.integrated(head, len(in), took)
 	w.l.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "batch integrated",

@@ -8,6 +8,9 @@
 //	publish.go  sign the checkpoint, sync the guard       the one writer
 //	receipt.go  prove inclusion, check the proof          in the caller again
 //
+// Witnesses cosign the checkpoints later (heads.go), and when they have, the
+// writer may log a timemark (timemark.go).
+//
 // A stage calls the next one and never an earlier one. While one batch is on its
 // way to the disk the next one gathers. Nobody is answered before the record is
 // in a durable tree whose checkpoint is signed and guarded, and everybody who
@@ -18,6 +21,7 @@ package ledger
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +53,25 @@ type Config struct {
 	// Guard is the path of the guard file. Required. It is best kept on
 	// another disk than Log.
 	Guard string
+
+	// Checkpoints is the directory of the witnessed checkpoints; it is made if
+	// it is not there. Empty means that none are kept.
+	Checkpoints string
+
+	// WitnessPolicy says which cosignatures make a checkpoint a witnessed one:
+	// it names VKey as a log. Who asks the witnesses calls Cosigned. nil, or
+	// one with the quorum none, means that there are no witnesses.
+	WitnessPolicy *verify.Policy
+
+	// Machine is the key that signs timemarks, which the charter names, or a
+	// record enrols, with the role machine. nil means that none are made.
+	Machine crypto.Signer
+
+	// BeforeSigning, if set, is called by Open when the log was read and fits
+	// what was signed before, and nothing is signed yet: l answers Head,
+	// Extends and Consistency for the tree that is about to be signed. An error
+	// ends Open.
+	BeforeSigning func(ctx context.Context, l *Ledger) error
 
 	// Now is the clock of admission; nil means time.Now.
 	Now func() time.Time
@@ -107,6 +130,7 @@ type Ledger struct {
 	keys   keyring
 	roots  roots
 	head   atomic.Pointer[published]
+	heads  heads
 
 	// The queue. slots bounds all records on their way, so a send on queue
 	// never blocks.
@@ -119,6 +143,8 @@ type Ledger struct {
 	halted   chan struct{}  // closed when the ledger stops for good
 	haltOnce sync.Once
 	haltErr  error
+	closed   chan struct{} // closed when Close begins
+	marks    chan struct{} // capacity 1: there may be a timemark to make
 	done     chan struct{} // closed when the writer has ended
 	writer   writer
 }
@@ -159,8 +185,12 @@ func newLedger(cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		cfg: cfg, origin: cfg.Signer.Name(), own: own, keys: keyring{store: cfg.State},
 		slots: make(chan struct{}, cfg.QueueSize), queue: make(chan *waiter, cfg.QueueSize),
-		halted: make(chan struct{}), done: make(chan struct{}),
+		halted: make(chan struct{}), closed: make(chan struct{}), marks: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	if l.heads.policy, err = asksWitnesses(cfg); err != nil {
+		return nil, err
+	}
+	l.heads.moved, l.heads.waits = make(chan struct{}), map[int64]chan struct{}{}
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
 	l.writer = writer{l: l, voided: map[tlog.Hash]bool{}}
 	l.writer.fold = rules.New(&l.writer, &l.writer, verify.OpenTimemark)
@@ -178,6 +208,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		return nil
 	}
+	close(l.closed)
 	l.callers.Wait()
 	close(l.queue)
 	<-l.done

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docket-ledger/docket/ledger/tree"
+	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -44,6 +45,9 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 		return fmt.Errorf("read the tree: %w", err)
 	}
 	l.writer.nodes = n
+	if err := l.mayGoOn(ctx, head); err != nil {
+		return err
+	}
 	p, err := l.writer.publish(head)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrHalted, err)
@@ -52,6 +56,7 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 		return err
 	}
 	l.head.Store(p)
+	l.heads.began = p
 	info, err := l.keys.charter()
 	if err != nil {
 		return err
@@ -59,8 +64,33 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 	if info.Charter.Ledger != l.origin {
 		return fmt.Errorf("the log key is named %q, but the charter founds %q", l.origin, info.Charter.Ledger)
 	}
+	if why := l.unmarkable(l.cfg.State); why != "" {
+		l.unmarked(why)
+	}
 	l.cfg.Metrics.integrated(head, 0, 0)
 	return nil
+}
+
+// mayGoOn checks, before anything is signed, that the log fits what was signed
+// before, and asks Config.BeforeSigning.
+func (l *Ledger) mayGoOn(ctx context.Context, head tree.Head) error {
+	err := checkRoot(&l.writer.nodes, head)
+	if err == nil {
+		err = l.writer.extends(l.guard.last, head)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHalted, err)
+	}
+	if err := l.loadWitnessed(head); err != nil {
+		return err
+	}
+	if l.cfg.BeforeSigning == nil {
+		return nil
+	}
+	l.head.Store(&published{Checkpoint: verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root}, nodes: l.writer.nodes.snapshot()})
+	err = l.cfg.BeforeSigning(ctx, l)
+	l.head.Store(nil) // the rules read the tree without it
+	return err
 }
 
 // replayChunk is how many records are replayed with one merge.

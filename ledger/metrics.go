@@ -13,6 +13,7 @@ type Metrics struct {
 	Submitted *prometheus.CounterVec // :: outcome (effective, void, known, refused, busy) -> records
 	Size      prometheus.Gauge       // records in the log
 	HeadTime  prometheus.Gauge       // when the newest checkpoint was signed, seconds since 1970
+	Witnessed prometheus.Gauge       // records that a checkpoint covers which reached the quorum
 	Batch     prometheus.Histogram   // records in a batch
 	Commit    prometheus.Histogram   // seconds from the first write of a batch to its answer
 }
@@ -25,6 +26,8 @@ func NewMetrics() *Metrics {
 		Size: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_log_size", Help: "Records in the log."}),
 		HeadTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_head_timestamp_seconds",
 			Help: "When the newest checkpoint was signed."}),
+		Witnessed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_witnessed_size",
+			Help: "Records covered by a checkpoint that reached the quorum of witnesses."}),
 		Batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "docket_batch_records",
 			Help: "Records in a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 11)}),
 		Commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "docket_commit_seconds",
@@ -34,7 +37,7 @@ func NewMetrics() *Metrics {
 
 // Collectors returns all of them, to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.Submitted, m.Size, m.HeadTime, m.Batch, m.Commit}
+	return []prometheus.Collector{m.Submitted, m.Size, m.HeadTime, m.Witnessed, m.Batch, m.Commit}
 }
 
 func (m *Metrics) integrated(head tree.Head, records int, took time.Duration) {

@@ -84,6 +84,17 @@ type Info struct {
 	Rules int64
 	// Time is the ledger time. Without timemarks it is claimed, not proven.
 	Time record.Time
+
+	// Witnessed is the newest checkpoint that reached the quorum of the witness
+	// policy, as cosigned; nil if there is none. Served is what ReadFile answers
+	// as the checkpoint.
+	Witnessed, Served []byte
+	// Asks says that there is a witness policy.
+	Asks bool
+	// Witnesses are those that are asked, see SetWitnesses.
+	Witnesses []Witness
+	// Unmarked says why no timemarks are made, "" if nothing is in the way.
+	Unmarked string
 }
 
 // Info returns what the newest checkpoint and the charter say.
@@ -97,21 +108,37 @@ func (l *Ledger) Info(context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return Info{
+	h := &l.heads
+	h.mu.Lock()
+	newest, witnesses, unmarked := h.newest, h.witnesses, h.unmarked
+	h.mu.Unlock()
+	i := Info{
 		Origin: l.origin, VKey: l.cfg.VKey, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
 		Checkpoint: head.note, Rules: charter.Charter.Rules, Time: record.Time(now),
-	}, nil
+		Served: l.served().note, Asks: h.policy != nil, Unmarked: l.unmarkable(l.cfg.State),
+	}
+	if i.Unmarked == "" {
+		i.Unmarked = unmarked
+	}
+	if newest != nil {
+		i.Witnessed = newest.note
+	}
+	if witnesses != nil {
+		i.Witnesses = witnesses()
+	}
+	return i, nil
 }
 
 var _ verify.Source = (*Ledger)(nil)
 
 // ReadFile implements verify.Source: "checkpoint" and the paths of
-// c2sp.org/tlog-tiles, as far as the newest checkpoint covers them.
+// c2sp.org/tlog-tiles, as far as the newest signed head covers them. With a witness
+// policy the checkpoint is the newest one that reached the quorum.
 func (l *Ledger) ReadFile(ctx context.Context, path string) ([]byte, error) {
-	head := l.head.Load()
 	if path == "checkpoint" {
-		return head.note, nil
+		return l.served().note, nil
 	}
+	head := l.head.Load()
 	id, err := tile.ParsePath(path)
 	if err != nil || id.Width > tile.Width(id.Level, id.N, head.Size) {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)

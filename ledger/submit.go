@@ -54,6 +54,7 @@ type waiter struct {
 	payload []byte
 	options Options
 	answer  chan answer
+	mark    bool // a timemark of this ledger: it takes no place in the queue
 }
 
 type answer struct {

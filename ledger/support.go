@@ -18,16 +18,16 @@ type supportCache struct {
 	made map[int64]verify.Support
 }
 
-// Receipt returns the full receipt of a record in the newest checkpoint: a
-// c2sp.org/tlog-proof whose extra holds the record and what supports it. What
+// Receipt returns the full receipt of a record, in the newest witnessed checkpoint
+// if that covers it, else in the newest one: a c2sp.org/tlog-proof whose extra holds the record and what supports it. What
 // does not fit into verify.MaxExtra is left out, and the verifier names it. The
 // error wraps fs.ErrNotExist if the log does not hold the record.
 func (l *Ledger) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
-	head := l.head.Load()
-	index, leaf, err := l.find(ctx, id, head)
+	index, leaf, err := l.find(ctx, id, l.head.Load())
 	if err != nil {
 		return nil, err
 	}
+	head := l.covering(index)
 	u, err := l.parsed(ctx, index)
 	if err != nil {
 		return nil, err

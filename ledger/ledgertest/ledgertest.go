@@ -55,6 +55,8 @@ type World struct {
 	tree *embedded.Log
 	skey note.Signer
 	vkey string
+
+	witnessed bool
 }
 
 // Key returns the key of a name; every name has one.
@@ -76,7 +78,12 @@ func JWK(name string) record.JWK {
 // removed, and the ledger closed, when the test ends. change may be nil.
 func New(tb testing.TB, change func(*ledger.Config)) *World {
 	tb.Helper()
-	w := &World{TB: tb, Dir: tb.TempDir(), keys: map[string]ed25519.PrivateKey{}, seq: map[string]int64{}, now: Start}
+	return begin(tb, false, change)
+}
+
+func begin(tb testing.TB, witnessed bool, change func(*ledger.Config)) *World {
+	tb.Helper()
+	w := &World{TB: tb, Dir: tb.TempDir(), keys: map[string]ed25519.PrivateKey{}, seq: map[string]int64{}, now: Start, witnessed: witnessed}
 	skey, vkey, err := note.GenerateKey(deterministic("log key"), Origin)
 	w.must(err)
 	w.skey, err = note.NewSigner(skey)
@@ -86,7 +93,11 @@ func New(tb testing.TB, change func(*ledger.Config)) *World {
 	if change != nil {
 		change(&w.Config)
 	}
-	_, err = ledger.Init(context.Background(), w.Config, w.Sign(w.Charter(), "ada", "ben", "cleo", "rita", "rolf"))
+	founders := []string{"ada", "ben", "cleo", "rita", "rolf"}
+	if witnessed {
+		founders = append(founders, "max")
+	}
+	_, err = ledger.Init(context.Background(), w.Config, w.Sign(w.Charter(), founders...))
 	w.must(err)
 	w.OpenLedger()
 	tb.Cleanup(w.Close)
@@ -119,6 +130,9 @@ func (w *World) openParts() {
 	w.Config.Log, w.Config.State, w.Config.Signer, w.Config.VKey = log, st, w.skey, w.vkey
 	w.Config.Guard = filepath.Join(w.Dir, "guard")
 	w.Config.Now = w.Now
+	if w.witnessed {
+		w.witnessConfig()
+	}
 }
 
 func (w *World) free() (uint64, error) {
@@ -201,15 +215,20 @@ func (w *World) Charter() *record.Charter {
 		return record.Founder{Holder: name, JWK: JWK(name),
 			Roles: []record.Role{record.RoleAdministration, record.RoleRegistrar, record.RolePolicy}}
 	}
+	founders, witnesses := []record.Founder{founder("ada"), founder("ben"), founder("cleo")}, []string{rules.NoWitnesses}
+	if w.witnessed {
+		founders = append(founders, record.Founder{Holder: "max", JWK: JWK("max"), Roles: []record.Role{record.RoleMachine}})
+		witnesses = WitnessLines()
+	}
 	hash := sha256.Sum256([]byte("subject key"))
 	return &record.Charter{
-		Founders: []record.Founder{founder("ada"), founder("ben"), founder("cleo")},
+		Founders: founders,
 		Terms: record.Terms{
 			AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 2, DefaultQuorum: 2,
 			Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720, Rules: rules.Version,
 			HistoricUntil: w.Time(90 * 24 * time.Hour), Lang: "en", LogKeys: []string{w.vkey}, Operator: "Test Provider",
 			Recovery:       record.Recovery{Keys: []record.JWK{JWK("rita"), JWK("rolf")}, Quorum: 2},
-			SubjectKeyHash: base64.RawURLEncoding.EncodeToString(hash[:]), Tolerance: 300, Witnesses: []string{"quorum none"},
+			SubjectKeyHash: base64.RawURLEncoding.EncodeToString(hash[:]), Tolerance: 300, Witnesses: witnesses,
 		}}
 }
 

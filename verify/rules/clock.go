@@ -288,6 +288,34 @@ func (e *exam) findAhead(head Head) error {
 	return nil
 }
 
+// Uncovered returns how many of the first size records, timemarks apart, no
+// timemark covers yet.
+func Uncovered(state State, size int64) (int64, error) {
+	r := &rows{get: state.Get}
+	c, err := r.clock()
+	if err != nil {
+		return 0, err
+	}
+	covered, marks := int64(0), int64(0)
+	for n := c.steps - 1; n >= 0; n-- {
+		s, err := r.step(n)
+		if err != nil {
+			return 0, err
+		}
+		index := s.size - 1 // of the timemark
+		if n == c.steps-1 {
+			covered = s.covers
+		}
+		if index < covered {
+			break
+		}
+		if index < size {
+			marks++
+		}
+	}
+	return max(0, size-covered-marks), nil
+}
+
 // An Interval is between which times a record was signed and logged, in seconds
 // since 1970; 0 where it is not known.
 type Interval struct {
