@@ -24,6 +24,7 @@ type gathering struct {
 	room  int
 	have  map[int64]bool // what is in extra, the record itself included
 	read  map[int64]*record.Unverified
+	terms []change // of the charter and all amendments
 }
 
 // all collects, in this order: the charter, its amendments and what the record
@@ -50,14 +51,19 @@ func (g *gathering) all() error {
 			return err
 		}
 	}
-	terms, err := g.terms(info, amendments)
+	if g.terms, err = g.readTerms(info, amendments); err != nil {
+		return err
+	}
+	waited, err := g.inForce(g.index)
 	if err != nil {
 		return err
 	}
-	if fits, err := g.inForce(terms, amendments); !fits || err != nil {
-		return err
+	for _, at := range waited {
+		if fits, err := g.add([]int64{at}); !fits || err != nil {
+			return err
+		}
 	}
-	if err := g.logKey(terms, amendments); err != nil {
+	if err := g.logKey(); err != nil {
 		return err
 	}
 	return g.times()
@@ -160,13 +166,19 @@ func (g *gathering) cited(u *record.Unverified) (all []int64) {
 	return all
 }
 
-// terms returns the terms of the charter and of each amendment; without amendments
-// they are not asked for.
-func (g *gathering) terms(info *rules.CharterInfo, amendments []int64) ([]*record.Terms, error) {
+// A change is the terms that the charter or an amendment sets.
+type change struct {
+	index int64
+	terms *record.Terms
+}
+
+// readTerms returns the terms of the charter and of each amendment; without
+// amendments no record is read.
+func (g *gathering) readTerms(info *rules.CharterInfo, amendments []int64) ([]change, error) {
 	if len(amendments) == 0 {
-		return []*record.Terms{&info.Charter.Terms}, nil
+		return []change{{0, &info.Charter.Terms}}, nil
 	}
-	var all []*record.Terms
+	var all []change
 	for _, i := range append([]int64{0}, amendments...) {
 		u, err := g.parsed(i)
 		if err != nil {
@@ -174,75 +186,85 @@ func (g *gathering) terms(info *rules.CharterInfo, amendments []int64) ([]*recor
 		}
 		switch p := u.Payload().(type) {
 		case *record.Charter:
-			all = append(all, &p.Terms)
+			all = append(all, change{i, &p.Terms})
 		case *record.CharterAmend:
-			all = append(all, &p.Terms)
+			all = append(all, change{i, &p.Terms})
 		}
 	}
 	return all, nil
 }
 
-// inForce adds, for each amendment that had to wait, the timemarks that began and
-// ended its time: without them a verifier would judge by the terms before.
-func (g *gathering) inForce(terms []*record.Terms, amendments []int64) (fits bool, err error) {
-	for n, i := range amendments {
-		if i >= g.index {
+// inForce returns, for each amendment below an index that may have had to wait, the
+// timemarks that began and ended its time: without them a verifier would judge by
+// the terms before.
+func (g *gathering) inForce(below int64) (marks []int64, err error) {
+	for n, c := range g.terms {
+		if c.index >= below {
 			break
 		}
-		var ends []int64 // the steps that may end it
-		for _, old := range terms[:n+1] {
-			if !rules.Weaker(old, terms[n+1]) {
+		for _, old := range g.terms[:n] {
+			if !rules.Weaker(old.terms, c.terms) {
 				continue
 			}
-			since, err := rules.PublicSince(g.l.cfg.State, i)
+			since, err := rules.PublicSince(g.l.cfg.State, c.index)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			begin, err := rules.StepOver(g.l.cfg.State, i)
+			begin, err := rules.StepOver(g.l.cfg.State, c.index)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			end, err := rules.StepReaching(g.l.cfg.State, since+old.PolicyLead*3600)
+			end, err := rules.StepReaching(g.l.cfg.State, since+old.terms.PolicyLead*3600)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			ends = append(ends, begin, end)
-		}
-		for _, at := range ends {
-			if at >= g.index {
-				continue
-			}
-			mark, err := g.timemark(at)
-			if err != nil {
-				return false, err
-			}
-			if mark == nil {
-				continue
-			}
-			if fits, err := g.add([]int64{at}); !fits || err != nil {
-				return false, err
+			for _, at := range []int64{begin, end} {
+				if at >= below || slices.Contains(marks, at) {
+					continue
+				}
+				t, err := g.timemark(at)
+				if err != nil {
+					return nil, err
+				}
+				if t != nil {
+					marks = append(marks, at)
+				}
 			}
 		}
 	}
-	return true, nil
+	return marks, nil
+}
+
+// between returns the amendments after the record up to an index, and what it takes
+// for them to be in force there.
+func (g *gathering) between(last int64) ([]int64, error) {
+	marks, err := g.inForce(last)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range g.terms {
+		if c.index > g.index && c.index <= last {
+			marks = append(marks, c.index)
+		}
+	}
+	return marks, nil
 }
 
 // logKey adds, if only a later amendment names the key that signs the checkpoints,
 // the amendments up to that one.
-func (g *gathering) logKey(terms []*record.Terms, amendments []int64) error {
-	var later []int64
-	for n, t := range terms {
-		at := int64(0)
-		if n > 0 {
-			at = amendments[n-1]
+func (g *gathering) logKey() error {
+	for _, c := range g.terms {
+		if !slices.Contains(c.terms.LogKeys, g.l.cfg.VKey) {
+			continue
 		}
-		if at > g.index {
-			later = append(later, at)
+		if c.index <= g.index {
+			return nil
 		}
-		if slices.Contains(t.LogKeys, g.l.cfg.VKey) {
-			_, err := g.add(later)
-			return err
+		later, err := g.between(c.index)
+		if err == nil {
+			_, err = g.add(later)
 		}
+		return err
 	}
 	return nil
 }
@@ -270,7 +292,15 @@ func (g *gathering) times() error {
 		if !holds {
 			continue
 		}
-		if _, err := g.add([]int64{at}, links...); err != nil {
+		indexes := []int64{at}
+		if at > g.index {
+			between, err := g.between(at)
+			if err != nil {
+				return err
+			}
+			indexes = append(between, at)
+		}
+		if _, err := g.add(indexes, links...); err != nil {
 			return err
 		}
 	}

@@ -218,7 +218,7 @@ func (w *World) Charter() *record.Charter {
 	founders, witnesses := []record.Founder{founder("ada"), founder("ben"), founder("cleo")}, []string{rules.NoWitnesses}
 	if w.witnessed {
 		founders = append(founders, record.Founder{Holder: "max", JWK: JWK("max"), Roles: []record.Role{record.RoleMachine}})
-		witnesses = WitnessLines()
+		witnesses = WitnessLines(2, WitnessNames...)
 	}
 	hash := sha256.Sum256([]byte("subject key"))
 	return &record.Charter{

@@ -23,13 +23,14 @@ func WitnessKey(name string) verify.VKey {
 	return verify.VKey{Name: name + ".test.example", Alg: verify.Ed25519Cosignature, Key: Key("witness " + name).Public().(ed25519.PublicKey)}
 }
 
-// WitnessLines are the witness, group and quorum lines of three witnesses.
-func WitnessLines() []string {
+// WitnessLines are the witness, group and quorum lines of a policy for witnesses
+// of whom need must cosign.
+func WitnessLines(need int, names ...string) []string {
 	var lines []string
-	for _, name := range WitnessNames {
+	for _, name := range names {
 		lines = append(lines, "witness "+name+" "+WitnessKey(name).String()+" https://"+name+".test.example/")
 	}
-	return append(lines, "group both 2 "+strings.Join(WitnessNames, " "), "quorum both")
+	return append(lines, fmt.Sprintf("group enough %d %s", need, strings.Join(names, " ")), "quorum enough")
 }
 
 // NewWitnessed is New of a ledger that has three witnesses, of whom its charter
@@ -50,7 +51,7 @@ func (w *World) witnessConfig() {
 
 // WitnessPolicy is the trust policy file that demands two of three witnesses.
 func (w *World) WitnessPolicy() []byte {
-	return []byte("log " + w.vkey + "\n" + strings.Join(WitnessLines(), "\n") + "\n")
+	return []byte("log " + w.vkey + "\n" + strings.Join(WitnessLines(2, WitnessNames...), "\n") + "\n")
 }
 
 // Cosignature returns the signature line of a witness under a checkpoint.

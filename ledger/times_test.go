@@ -1,0 +1,203 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/docket-ledger/docket/ledger/ledgertest"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+var three = []string{"w1", "w2", "w3"}
+
+// cosigned is the full receipt of a record, its checkpoint cosigned now.
+func cosigned(t *testing.T, w *ledgertest.World, id record.ID, names ...string) verify.Receipt {
+	t.Helper()
+	b, err := w.Ledger.Receipt(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify.ParseReceipt(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Checkpoint = w.WithCosignatures(r.Checkpoint, names...)
+	return r
+}
+
+func trustOf(t *testing.T, w *ledgertest.World, lines ...string) *verify.Policy {
+	t.Helper()
+	p, err := verify.ParsePolicy([]byte("log " + w.VKey() + "\n" + strings.Join(lines, "\n") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestReceiptTimes: the receipts that the ledger makes show when a record was
+// signed and logged, and since when its clause was public.
+func TestReceiptTimes(t *testing.T) {
+	w := ledgertest.New(t, nil)
+	w.Machine(ledgertest.WitnessLines(2, three...)...)
+	at := func(d time.Duration) verify.Bound {
+		return verify.Bound{At: ledgertest.Start.Add(d).Unix(), Proven: true}
+	}
+	w.Advance(time.Minute)
+	w.Timemark("w1", "w2") // covers the policy
+	for range 20 {         // ten days
+		w.Advance(12 * time.Hour)
+		w.Timemark("w2", "w3")
+	}
+	days := 240 * time.Hour
+	w.Advance(time.Minute)
+	early := w.Sign(w.Decision("case-early"), "dora", "erik")
+	w.Advance(10 * time.Minute)
+	w.Timemark(three...)
+	w.Advance(time.Minute)
+	d := w.Submit(early)
+	first := cosigned(t, w, d.ID, "w1", "w2")
+	w.Advance(10 * time.Minute)
+	w.Timemark(three...)
+	for i := range 300 { // until its proofs come from tiles
+		w.Submit(w.Sign(w.Decision(fmt.Sprintf("case-%d", i)), "dora", "erik"))
+	}
+	w.Advance(1000 * time.Hour)
+	last := cosigned(t, w, d.ID, "w1", "w3")
+
+	ours := trustOf(t, w, ledgertest.WitnessLines(2, three...)...)
+	for name, test := range map[string]struct {
+		receipt verify.Receipt
+		want    verify.Times
+	}{
+		"at once": {first, verify.Times{NotBefore: at(time.Minute + days), Logged: at(12*time.Minute + days), NotAfter: at(13*time.Minute + days)}},
+		"later":   {last, verify.Times{NotBefore: at(time.Minute + days), Logged: at(12*time.Minute + days), NotAfter: at(23*time.Minute + days)}},
+	} {
+		p, err := test.receipt.Check(ours, nil)
+		if err != nil || !p.Standing.Effective() {
+			t.Errorf("%s: %+v, %v", name, p, err)
+			continue
+		}
+		if p.Times != test.want || p.Clauses[0].PublishedBy != at(time.Minute) {
+			t.Errorf("%s: %+v, public %+v; want %+v", name, p.Times, p.Clauses[0].PublishedBy, test.want)
+		}
+		if len(test.receipt.Extra) > verify.MaxExtra {
+			t.Errorf("%s: %d bytes of extra", name, len(test.receipt.Extra))
+		}
+	}
+	// Every kind of record has one.
+	for _, id := range []record.ID{w.Policy, d.ID} {
+		if p, err := cosigned(t, w, id, three...).Check(ours, nil); err != nil || !p.Standing.Effective() || !p.Times.NotAfter.Proven {
+			t.Errorf("%s: %+v, %v", id, p, err)
+		}
+	}
+}
+
+// TestReceiptsOfDelayedAmendments: an amendment that waits is in force in a receipt
+// when it was in the log.
+func TestReceiptsOfDelayedAmendments(t *testing.T) {
+	w := ledgertest.New(t, nil)
+	lines := ledgertest.WitnessLines(2, three...)
+	w.Machine(lines...)
+	terms := w.Charter().Terms
+	terms.Witnesses, terms.PolicyLead = lines, 48
+	w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "Policies are public for two days."}, "ada", "ben"))
+	w.Timemark("w1", "w2")
+	terms.RegistrarQuorum, terms.Witnesses = 1, ledgertest.WitnessLines(1, "w8", "w9")
+	w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "One registrar, other witnesses."}, "ada", "ben"))
+	for range 5 {
+		w.Advance(12 * time.Hour)
+		w.Timemark("w1", "w3")
+	}
+	w.Advance(time.Hour)
+	w.Timemark("w9")
+	out := w.Submit(w.Sign(&record.KeyEnrol{Holder: "zoe", JWK: ledgertest.JWK("zoe"), Roles: []record.Role{record.RoleDecider}}, "ada", "zoe"))
+	d := w.Decision("case-zoe")
+	d.Grounds[0].Clause = "solo"
+	w.Submit(w.Sign(&record.KeyRevoke{KID: ledgertest.JWK("gus").KID(), Reason: record.Retired}, "ben"))
+	w.Timemark("w8")
+	decided := w.Submit(w.Sign(d, "zoe"))
+	for _, id := range []record.ID{out.ID, decided.ID} {
+		p, err := cosigned(t, w, id, "w9").Check(trustOf(t, w, ledgertest.WitnessLines(1, "w8", "w9")...), nil)
+		if err != nil || !p.Standing.Effective() || !p.Times.NotBefore.Proven {
+			t.Errorf("%s: %+v, %v", id, p, err)
+		}
+	}
+}
+
+// TestReceiptRoom: what shows the time is left out where there is no room, and the
+// receipt holds.
+func TestReceiptRoom(t *testing.T) {
+	w := ledgertest.New(t, nil)
+	lines := ledgertest.WitnessLines(2, three...)
+	w.Machine(lines...)
+	w.Timemark(three...)
+	w.Timemark(three...)
+	ours := trustOf(t, w, lines...)
+	shown := map[bool]int{}
+	for n := range 12 {
+		d := w.Decision(fmt.Sprintf("case-%d", n))
+		d.Facts = strings.Repeat("x", 19_000+600*n)
+		r := cosigned(t, w, w.Submit(w.Sign(d, "dora", "erik")).ID, "w1", "w2")
+		p, err := r.Check(ours, nil)
+		if err != nil || !p.Standing.Effective() || len(r.Extra) > verify.MaxExtra {
+			t.Errorf("%d bytes: %+v, %v", len(r.Extra), p, err)
+			continue
+		}
+		shown[p.Times.NotBefore.Proven]++
+	}
+	if shown[true] == 0 || shown[false] == 0 {
+		t.Errorf("with room %d, without %d: the sizes of this test are off", shown[true], shown[false])
+	}
+}
+
+// TestReceiptsAfterSuccession: once an amendment names another log key, receipts of
+// the records before it show that.
+func TestReceiptsAfterSuccession(t *testing.T) {
+	w := ledgertest.New(t, nil)
+	d := w.Submit(w.Sign(w.Decision("case-old"), "dora", "erik"))
+	old := trustOf(t, w, "quorum none")
+	skey, vkey, err := note.GenerateKey(nil, ledgertest.Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"una", "vic"} { // of whom one signs the amendment
+		w.Submit(w.Sign(&record.KeyEnrol{Holder: role, JWK: ledgertest.JWK(role), Roles: []record.Role{record.RoleAdministration}}, "ada", "ben", role))
+	}
+	terms := w.Charter().Terms
+	terms.LogKeys = append(terms.LogKeys, vkey)
+	w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "A new log key."}, "ada", "vic"))
+	w.Ledger.SignsWith(vkey)
+
+	r := cosigned(t, w, d.ID)
+	signed, err := old.Open(r.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Checkpoint, err = signed.Checkpoint.Sign(signer); err != nil {
+		t.Fatal(err)
+	}
+	cur, err := verify.ParsePolicy([]byte("log " + vkey + "\nquorum none\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := (verify.Policies{old, cur}).Check(r, verify.CheckOptions{}); err != nil || !p.Standing.Effective() || p.Signed.LogKey.String() != vkey {
+		t.Errorf("%+v, %v", p, err)
+	}
+	extra, err := verify.ParseExtra(r.Extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := verify.SupportOf(r.Index, extra.Support); len(after) != len(extra.Support) || extra.Support[len(after)-1].Index <= r.Index {
+		t.Errorf("support %d of %d, none of it after the record", len(after), len(extra.Support))
+	}
+}
