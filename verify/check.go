@@ -25,8 +25,10 @@ var ErrNotShown = errors.New("not shown in this file")
 // absence: that a key was not revoked, or the decision not reversed since.
 type Proven struct {
 	Signed Signed // the checkpoint
-	Index  int64
-	ID     record.ID
+	// Head extends that checkpoint, if CheckOptions named it.
+	Head  *Signed
+	Index int64
+	ID    record.ID
 	// Record was checked, signatures included, if Full is set; else only
 	// its spelling was.
 	Record *record.Unverified
@@ -125,7 +127,7 @@ func (ps Policies) Check(r Receipt, opt CheckOptions) (*Proven, error) {
 	if err != nil {
 		return nil, err
 	}
-	proven := &Proven{Signed: signed, Index: r.Index, ID: u.ID(), Record: u, Full: r.Extra != nil}
+	proven := &Proven{Signed: signed, Index: r.Index, ID: u.ID(), Head: opt.Head, Record: u, Full: r.Extra != nil}
 	c := newChecker(ps, signed)
 	if proven.Full {
 		if err := c.all(proven, extra, opt.More); err != nil {

@@ -21,6 +21,7 @@ import (
 func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-verify case")
 	policy := policyFlag(flags)
+	asJSON := flags.Bool("json", false, "print one JSON object")
 	if err := flags.ParseArgs(args, 1, 2, "URL|DIR|ZIP CASE, or CASE-FILE.zip", "docket-verify case --policy trust.policy https://ledger.example.com example-1\n"+
 		"  docket-verify case --policy trust.policy case.zip"); err != nil {
 		return err
@@ -29,7 +30,7 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 		return err
 	}
 	if flags.NArg() == 1 {
-		return tellFile(flags.Arg(0), *policy, std)
+		return tellFile(flags.Arg(0), *policy, *asJSON, std)
 	}
 	src, err := openSource(flags.Arg(0))
 	if err != nil {
@@ -51,11 +52,14 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return cli.Unknown(err)
 	}
+	if *asJSON {
+		return printCase(std.Out, story)
+	}
 	return story.Tell(std.Out, cli.Plain)
 }
 
 // tellFile proves a case file and tells it.
-func tellFile(path string, policy policies, std cli.Streams) error {
+func tellFile(path string, policy policies, asJSON bool, std cli.Streams) error {
 	if u, err := url.Parse(path); err == nil && u.Host != "" {
 		return cli.Usage(fmt.Errorf("%s is a log: name the case, too", path))
 	}
@@ -81,6 +85,9 @@ func tellFile(path string, policy policies, std cli.Streams) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s DOES NOT HOLD: %w", path, err)
+	}
+	if asJSON {
+		return printCase(std.Out, story)
 	}
 	fmt.Fprintf(std.Out, "HOLDS  %s: every record below is in the log at this place, signed by these keys\n\n", path)
 	return story.Tell(std.Out, cli.Plain)

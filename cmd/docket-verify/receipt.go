@@ -261,8 +261,10 @@ func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) er
 	return werr
 }
 
-func standing(p *verify.Proven) string {
-	if p.Standing.Effective() {
+func standing(p *verify.Proven) string { return standingOf(p.Standing) }
+
+func standingOf(s rules.Standing) string {
+	if s.Effective() {
 		return "effective"
 	}
 	return "void"
@@ -291,6 +293,9 @@ func words(path string, p *verify.Proven, err error) string {
 	cp := p.Signed.Checkpoint
 	line("log", "entry %d of %s, in the tree of %d records that the log signed", p.Index, cp.Origin, cp.Size)
 	line("", "%s", witnesses(p.Signed))
+	if h := p.Head; h != nil {
+		line("", "the log as it is now, of %d records, extends that tree; %s", h.Checkpoint.Size, witnesses(*h))
+	}
 	line("id", "%s", p.ID)
 	line("says", "%s", telling.Summary(p.Record.Payload()))
 	if !p.Full {
@@ -302,12 +307,12 @@ func words(path string, p *verify.Proven, err error) string {
 	for _, c := range p.Clauses {
 		line("under", "%s", clause(c, p))
 	}
-	if said := telling.Times(p.Times); said != "" {
-		line("time", "%s", said)
-		line("", "%s", telling.WhoseTimes(p.Times))
-	}
+	times := telling.Times(p.Times)
 	if dated := telling.Dated(p.Record.Payload(), p.Times); dated != "" {
-		line("", "%s", dated)
+		times = append(times, dated)
+	}
+	for i, said := range times {
+		line([]string{"time", ""}[min(i, 1)], "%s", said)
 	}
 	if p.Full {
 		line("standing", "%s, by the rules as far as this file shows", standing(p))
@@ -319,7 +324,7 @@ func words(path string, p *verify.Proven, err error) string {
 		}
 	}
 	line("not proven", "that no key was revoked, and nothing reversed, since: only an audit of the log as it is now can tell.")
-	if telling.Times(p.Times) == "" {
+	if len(times) == 0 {
 		line("", "Times are what the signers claim; the log proves the order. Whether the facts are true, no log can prove.")
 	} else {
 		line("", "Other times are what the signers claim. Whether the facts are true, no log can prove.")

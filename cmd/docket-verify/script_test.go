@@ -34,10 +34,15 @@ func TestScripts(t *testing.T) {
 	if err := demo.Run(context.Background(), demo.Config{Dir: dir, Once: true, Out: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
+	withWitnesses := filepath.Join(t.TempDir(), "witnessed")
+	witnessed(t, withWitnesses)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "demo"), os.DirFS(dir)); err != nil {
+				return err
+			}
+			if err := os.CopyFS(filepath.Join(env.WorkDir, "witnessed"), os.DirFS(withWitnesses)); err != nil {
 				return err
 			}
 			ref, err := bare(filepath.Join(env.WorkDir, "demo"))

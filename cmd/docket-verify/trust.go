@@ -121,9 +121,9 @@ func tellQuorum(line func(label, format string, args ...any), label, indent stri
 
 // meaning says what it takes to cheat, and what may fail.
 func meaning(q *verify.Quorum) string {
-	cheat := "nobody but the log need lie for two histories to be accepted"
+	cheat := "nobody but the log need cheat for two histories to be accepted"
 	if n := q.MustLie(); n > 0 {
-		cheat = "two histories are both accepted only if the log and at least " + count(int64(n), "witness lies", "of the witnesses lie") + " together"
+		cheat = fmt.Sprintf("two histories are both accepted only if the log cheats, and at least %d of the witnesses with it", n)
 	}
 	fail := "if any one of them is out of reach, nothing new may be accepted"
 	if n := q.MayFail(); n > 0 {

@@ -198,16 +198,14 @@ func (w *writer) payload(p record.Payload) {
 
 // time writes between which times a record was signed and logged.
 func (w *writer) time(e Entry) {
-	said := Times(e.Times)
-	if said == "" {
-		w.line("    %-13s%s", "time", e.Interval)
-		return
+	lines := Times(e.Times)
+	if len(lines) == 0 {
+		lines = []string{e.Interval.String()}
 	}
-	w.line("    %-13s%s", "time", said)
-	w.line("    %-13s%s", "", WhoseTimes(e.Times))
 	if dated := Dated(e.Payload, e.Times); dated != "" {
-		w.line("    %-13s%s", "", dated)
+		lines = append(lines, dated)
 	}
+	w.text("time", strings.Join(lines, "\n"))
 }
 
 // Clause says which clause a decision rests on and for how long it had been

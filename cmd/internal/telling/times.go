@@ -2,43 +2,32 @@ package telling
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-// Times says between which times a record was signed and logged, as witnesses
-// show; "" if none show anything.
-func Times(t verify.Times) string {
-	var parts []string
+// Times says in lines between which times a record was signed and logged, as
+// witnesses show, and which words mean what; none if witnesses show nothing.
+func Times(t verify.Times) []string {
+	var lines []string
+	proven, claimed := false, false
 	add := func(what string, b verify.Bound) {
 		if b.At != 0 {
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", what, record.Time(b.At), how(b)))
+			lines = append(lines, fmt.Sprintf("%s %s (%s)", what, record.Time(b.At), how(b)))
+			proven, claimed = proven || b.Proven, claimed || !b.Proven
 		}
 	}
 	add("signed not before", t.NotBefore)
 	add("logged not before", t.Logged)
-	add("in the log by", t.NotAfter)
-	return strings.Join(parts, ", ")
-}
-
-// WhoseTimes says who shows the times: which words mean what.
-func WhoseTimes(t verify.Times) string {
-	proven, claimed := false, false
-	for _, b := range []verify.Bound{t.NotBefore, t.Logged, t.NotAfter} {
-		proven = proven || b.Proven
-		claimed = claimed || b.At != 0 && !b.Proven
+	add("in the log by    ", t.NotAfter)
+	if proven {
+		lines = append(lines, "proven: witnesses of the trust policy show it")
 	}
-	switch {
-	case proven && claimed:
-		return "proven: by witnesses of the trust policy; claimed: by witnesses that only the ledger's own charter names"
-	case proven:
-		return "by witnesses of the trust policy"
-	case claimed:
-		return "by witnesses that only the ledger's own charter names: the trust policy has none, or others"
+	if claimed {
+		lines = append(lines, "claimed: witnesses that only the ledger's own charter names show it")
 	}
-	return ""
+	return lines
 }
 
 func how(b verify.Bound) string {
