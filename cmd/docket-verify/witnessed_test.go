@@ -107,7 +107,7 @@ func (s *scene) signed(note []byte, names []string) []byte {
 			s.TB.Fatal(err)
 		}
 	}
-	return s.Cosign(note, names...)
+	return s.WithCosignatures(note, names...)
 }
 
 func (s *scene) receipt(name string, id record.ID, names ...string) {
