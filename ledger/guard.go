@@ -78,18 +78,53 @@ func openGuard(path string) (*guard, error) {
 	if _, err := f.ReadAt(slots, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w %s is damaged: %w", ErrGuard, path, err), f.Close())
 	}
-	for i := range 2 {
-		number, note := parseSlot(slots[i*slotSize : (i+1)*slotSize])
-		if note != nil && number > g.number {
-			g.number, g.note = number, note
-		}
-	}
+	g.number, g.note, _ = newestSlot(slots)
 	if g.note == nil {
 		return nil, errors.Join(fmt.Errorf("%w %s is damaged: neither of its two slots is whole. "+
 			"Put a copy in its place, or restore the ledger from a mirror", ErrGuard, path), f.Close())
 	}
 	return g, nil
 }
+
+// newestSlot returns what counts of two slots, note nil if neither is whole, and
+// how many are.
+func newestSlot(slots []byte) (number uint64, note []byte, whole int) {
+	for i := range 2 {
+		n, text := parseSlot(slots[i*slotSize : (i+1)*slotSize])
+		if text == nil {
+			continue
+		}
+		whole++
+		if n > number {
+			number, note = n, text
+		}
+	}
+	return number, note, whole
+}
+
+// ReadGuard returns the checkpoint in a guard file, as signed and not checked, and
+// how many of its two slots are whole: one is enough, but it may be the older one.
+// The guard may be in use. The error wraps ErrGuard, and fs.ErrNotExist if there is
+// no such file.
+func ReadGuard(path string) (note []byte, whole int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrGuard, err)
+	}
+	slots := make([]byte, 2*slotSize)
+	_, err = f.ReadAt(slots, 0)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, 0, fmt.Errorf("%w %s is damaged: %w", ErrGuard, path, err)
+	}
+	if _, note, whole = newestSlot(slots); note == nil {
+		return nil, 0, fmt.Errorf("%w %s is damaged: neither of its two slots is whole", ErrGuard, path)
+	}
+	return note, whole, nil
+}
+
+// CreateGuard makes a guard file that holds a checkpoint, as signed. It appears
+// whole, under its name, or not at all; the caller has seen that there is none.
+func CreateGuard(path string, note []byte) error { return createGuard(path, note, verify.Checkpoint{}) }
 
 func parseSlot(b []byte) (number uint64, note []byte) {
 	sum := sha256.Sum256(b[:slotSize-32])

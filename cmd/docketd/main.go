@@ -17,6 +17,9 @@ func main() {
 			{Name: "key", Short: "makes the log key and the machine key of a new ledger", Run: key},
 			{Name: "init", Short: "begins a ledger with its signed charter", Run: initialise},
 			{Name: "serve", Short: "serves a ledger until SIGINT or SIGTERM", Run: serve},
+			{Name: "status", Short: "tells how a ledger stands, running or not", Run: status},
+			{Name: "backup", Short: "copies a ledger, running or not, and reads the copy back", Run: backup},
+			{Name: "check", Short: "reads all of a data directory or backup, and names what is broken", Run: check},
 			cli.Version("docketd"),
 		},
 	}

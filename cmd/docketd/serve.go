@@ -61,8 +61,12 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	site := api.NewSite(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics), Drafts: waiting,
 		PublicURL: set.public, Limits: set.limits})
+	ctl, err := openControl(set.data, (&operator{dir: dir, since: time.Now()}).handler())
+	if err != nil {
+		return errors.Join(cli.Unknown(err), dir.Close())
+	}
 	set.listeners.announce(std.Err, dir.VKey)
-	return errors.Join(run(ctx, set.listeners.servers(site, log), dir.Ledger), dir.Close())
+	return errors.Join(run(ctx, set.listeners.servers(site, log), dir.Ledger), ctl.close(), dir.Close())
 }
 
 // parseServe reads the command line.

@@ -78,18 +78,7 @@ const cacheRows = 1 << 16
 
 // Open opens the state, or makes an empty one.
 func Open(cfg Config) (*Store, error) {
-	opts := &pebble.Options{
-		FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: formatVersion,
-		Logger: logger{cfg.Logger},
-		// The state can be made anew: a commit need not be in the WAL of
-		// a damaged disk, but it must never be half there.
-		MemTableSize: 32 << 20,
-	}
-	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
-	for i := 1; i < len(opts.Levels); i++ {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	db, err := pebble.Open(cfg.Dir, opts)
+	db, err := pebble.Open(cfg.Dir, options(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("open the rules state in %s: %w", cfg.Dir, err)
 	}
@@ -98,6 +87,20 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open the rules state in %s: %w", cfg.Dir, err), db.Close())
 	}
 	return s, nil
+}
+
+func options(cfg Config) *pebble.Options {
+	opts := &pebble.Options{
+		FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: formatVersion,
+		Logger: logger{cfg.Logger},
+		// The state can be made anew: a commit need not be in the WAL of
+		// a damaged disk, but it must never be half there.
+		MemTableSize: 32 << 20,
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return opts
 }
 
 // load reads the cursor. A state of another version is emptied, so that the log

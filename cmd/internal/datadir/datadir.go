@@ -6,7 +6,12 @@
 //	keys/log.vkey      its verifier key
 //	keys/machine.jwk   the private key of the machine
 //	log/ state/        databases
+//	checkpoints/       witnessed checkpoints, and what cosigning remembers
+//	drafts/            what waits for co-signers
 //	guard              the last checkpoint that was signed
+//	control            the socket of the docketd that serves it
+//	RESTORED           it was restored, and witnesses were not asked since
+//	BACKUP             it is a backup, and not served
 package datadir
 
 import (
@@ -81,14 +86,20 @@ func checkVersion(dir string) error {
 	if err != nil {
 		return err
 	}
+	_, err = parseVersion(dir, b)
+	return err
+}
+
+// parseVersion judges what VERSION holds; newer says that a newer program wrote it.
+func parseVersion(dir string, b []byte) (newer bool, err error) {
 	v, err := strconv.Atoi(strings.TrimSpace(string(b)))
 	if err != nil || v < 1 {
-		return fmt.Errorf("%s is damaged: it holds %.20q, want %d", path, b, version)
+		return false, fmt.Errorf("%s is damaged: it holds %.20q, want %d", filepath.Join(dir, "VERSION"), b, version)
 	}
 	if v > version {
-		return fmt.Errorf("%s was written by a newer docketd (layout %d, this one knows %d): use that one", dir, v, version)
+		return true, fmt.Errorf("%s was written by a newer docketd (layout %d, this one knows %d): use that one", dir, v, version)
 	}
-	return nil
+	return false, nil
 }
 
 // Options change how a directory is opened.
@@ -112,8 +123,9 @@ type Dir struct {
 }
 
 type parts struct {
+	dir   string
 	cfg   ledger.Config
-	log   tree.Log
+	log   *embedded.Log
 	cache interface{ Unref() }
 }
 
@@ -155,6 +167,9 @@ func (p parts) close() error {
 }
 
 func open(ctx context.Context, dir string, opt Options) (parts, error) {
+	if err := refuseBackup(dir); err != nil {
+		return parts{}, err
+	}
 	if _, err := os.Stat(filepath.Join(dir, "keys", "log.key")); errors.Is(err, fs.ErrNotExist) {
 		return parts{}, fmt.Errorf("%s holds no log key: make one with docketd key --data %s --origin NAME", dir, dir)
 	}
@@ -183,7 +198,7 @@ func open(ctx context.Context, dir string, opt Options) (parts, error) {
 	if guard == "" {
 		guard = filepath.Join(dir, "guard")
 	}
-	return parts{log: log, cache: cache, cfg: ledger.Config{
+	return parts{dir: dir, log: log, cache: cache, cfg: ledger.Config{
 		Log: log, State: st, Signer: signer, VKey: vkey, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
 	}}, nil
 }
