@@ -55,6 +55,10 @@ type Ledger interface {
 	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)
 	Case(ctx context.Context, name string, from int64, limit int) (ledger.Case, error)
 	Stated(ctx context.Context, payload []byte) (record.ID, error)
+	AsksWitnesses() bool
+	AwaitWitnessed(ctx context.Context, index int64) error
+	BareReceipt(ctx context.Context, index int64) ([]byte, error)
+	Checkpoint(ctx context.Context, index int64) ([]byte, error)
 	Ready() error
 	verify.Source
 }

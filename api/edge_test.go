@@ -271,3 +271,7 @@ func TestTruncated(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+func (b broken) AsksWitnesses() bool                                { return true }
+func (b broken) AwaitWitnessed(context.Context, int64) error        { return b.fail() }
+func (b broken) BareReceipt(context.Context, int64) ([]byte, error) { return nil, b.fail() }
+func (b broken) Checkpoint(context.Context, int64) ([]byte, error)  { return nil, b.fail() }

@@ -90,6 +90,12 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, errTooLarge.Error())
 	case errors.Is(err, errBody):
 		return problem.New(http.StatusBadRequest, problem.Incomplete, errBody.Error())
+	case errors.Is(err, ledger.ErrNoWitnesses):
+		return problem.New(http.StatusConflict, problem.NoWitnesses, err.Error())
+	case errors.Is(err, ledger.ErrPending):
+		return unavailable(problem.WitnessPending, ledger.ErrPending, 10*time.Second)
+	case errors.Is(err, errWaiting):
+		return unavailable(problem.Busy, errWaiting, 10*time.Second)
 	case errors.Is(err, context.Canceled): // the client closed its side, but may still read
 		return problem.New(http.StatusBadRequest, problem.Incomplete, "the connection ended before the answer; the same bytes again are answered in any case")
 	case errors.Is(err, ledger.ErrBusy):

@@ -38,6 +38,10 @@ func (s *server) submit(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	wait, err := s.deadline(r)
+	if err != nil {
+		return err
+	}
 	visit, err := s.visit(r)
 	if err != nil {
 		return err
@@ -52,6 +56,11 @@ func (s *server) submit(w *response, r *http.Request) error {
 		status = http.StatusOK
 	}
 	w.about = string(out.ID)
+	witnessed := false
+	if wait > 0 {
+		visit.leave() // a place is for who sends a record
+		witnessed = s.witnessedReceipt(w, r, &out, wait)
+	}
 	h := w.Header()
 	h.Set("Location", "/v1/records/"+string(out.ID))
 	h.Set("Cache-Control", "no-store")
@@ -59,7 +68,7 @@ func (s *server) submit(w *response, r *http.Request) error {
 	if !prefersJSON(w, r, "text/plain") {
 		return reply(w, status, typeText, out.Receipt)
 	}
-	return replyJSON(w, status, client.Submitted{Standing: standing(out.Standing), Known: out.Known, Receipt: string(out.Receipt)})
+	return replyJSON(w, status, client.Submitted{Standing: standing(out.Standing), Known: out.Known, Witnessed: witnessed, Receipt: string(out.Receipt)})
 }
 
 // submitted reads a record and submits it.
@@ -161,12 +170,23 @@ func (s *server) record(w *response, r *http.Request) error {
 	return replyImmutable(w, r, typeJOSE, `"`+string(id)+`"`, e.Record)
 }
 
-// receipt answers with the full receipt of a record, in the newest checkpoint.
+// receipt answers with the full receipt of a record, in the newest witnessed
+// checkpoint if there is one that covers it, and else in the newest one.
 func (s *server) receipt(w *response, r *http.Request) error {
 	id := record.ID(variable(r, "id"))
 	e, err := s.ledger.Record(r.Context(), id)
 	if err != nil {
 		return err
+	}
+	wait, err := s.deadline(r)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		if err := s.await(r, e.Index, wait); err != nil {
+			return err
+		}
+		w.Header().Set(headerWitnessed, "yes")
 	}
 	b, err := s.ledger.Receipt(r.Context(), id)
 	if err != nil {
@@ -188,10 +208,7 @@ func (s *server) info(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", fresh)
-	return replyTagged(w, r, client.Info{
-		Origin: i.Origin, VKey: i.VKey, Size: i.Size, Root: i.Root, Checkpoint: string(i.Checkpoint),
-		Rules: i.Rules, Time: i.Time, MaxRecord: record.MaxSize,
-	})
+	return replyTagged(w, r, s.infoObject(i))
 }
 
 // key answers what the ledger knows of a key.
@@ -217,7 +234,8 @@ func keyObject(k ledger.Key) client.Key {
 	return answer
 }
 
-// checkpoint answers with the newest signed head.
+// checkpoint answers with the newest witnessed head, or the newest signed one
+// where no witnesses are asked.
 func (s *server) checkpoint(w *response, r *http.Request) error {
 	b, err := s.ledger.ReadFile(r.Context(), "checkpoint")
 	if err != nil {

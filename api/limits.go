@@ -67,6 +67,7 @@ type limits struct {
 	addresses buckets
 	visits    places
 	batches   places
+	waiting   places // for the witnesses
 	known     recent
 	delayed   chan struct{} // who waits for a refusal
 }
@@ -79,6 +80,7 @@ func newLimits(opt Limits) *limits {
 		keys:      buckets{rate: rate.Limit(opt.KeyRate), burst: max(1, opt.KeyBurst)},
 		addresses: buckets{rate: rate.Limit(opt.AddressRate), burst: max(strangerCost, opt.AddressBurst)},
 		visits:    newPlaces(opt.Strangers, opt.Strangers), batches: newPlaces(maxBatches, maxStrangerBatches),
+		waiting: newPlaces(maxWaiting, maxWaiting),
 		delayed: make(chan struct{}, maxDelayed),
 	}
 }

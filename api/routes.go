@@ -58,7 +58,7 @@ func NewSite(l Ledger, opt Options) *Site {
 }
 
 // Stop ends the batches that are on their way: what was read is answered, and a
-// last line says that there is no more. It is for http.Server.RegisterOnShutdown.
+// last line says that there is no more. Who waits for witnesses is answered. It is for http.Server.RegisterOnShutdown.
 func (site *Site) Stop() { site.stop() }
 
 // New returns the handler of a site that serves everything.
@@ -91,6 +91,7 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("keys", "/v1/keys", get(s.keys))
 		serve("key", "/v1/keys/{kid}", get(s.key))
 		serve("checkpoint", "/checkpoint", get(s.checkpoint))
+		serve("checkpoints", "/v1/checkpoints", get(s.checkpoints))
 		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
 		serve("index", "/", get(s.index))
 	}
@@ -112,15 +113,18 @@ receipts and the log offline.
   POST /v1/records               submits a record (application/jose+json); answers with its receipt
   POST /v1/records:batch         submits many (application/x-ndjson); answers a line for each
   GET  /v1/records/{id}          the exact bytes of a record; as JSON with its standing by Accept
-  GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof)
+  GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof); ?wait=witnessed for one
+                                 that enough witnesses have cosigned, also with POST /v1/records
   POST /v1/drafts                keeps a record for others to sign; this and the next with a proof of a key (DPoP)
   GET  /v1/drafts, /{id}         what waits for signatures
   GET  /v1/due                   who owes what until when
   GET  /v1/policies, /{policy}   the rules that decisions rest on, and since when
   GET  /v1/cases/{case}          all records of a case, and what is in force
   GET  /v1/keys, /{kid}          holder, roles and validity of keys
-  GET  /v1/log                   name, key, size and rules of this ledger
-  GET  /checkpoint               the signed head of the log (c2sp.org/tlog-checkpoint)
+  GET  /v1/log                   name, key, size and rules of this ledger, and its witnesses
+  GET  /v1/checkpoints?covers=N  the first kept witnessed checkpoint that covers record N
+  GET  /checkpoint               the head of the log (c2sp.org/tlog-checkpoint): if it has witnesses,
+                                 the newest that enough of them have cosigned
   GET  /tile/...                 the log itself (c2sp.org/tlog-tiles)
   GET  /healthz /readyz /metrics for those who operate it
 `
@@ -169,7 +173,7 @@ func (m methods) handle(w *response, r *http.Request) error {
 }
 
 // exposed are the headers that pages of other sites may read.
-const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, Docket-Size, ETag, Retry-After"
+const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, Docket-Size, Docket-Witnessed, ETag, Retry-After"
 
 // std makes an http.Handler a handler.
 func std(h http.Handler) handler {

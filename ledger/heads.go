@@ -256,6 +256,9 @@ func (l *Ledger) covering(index int64) *published {
 	return l.head.Load()
 }
 
+// AsksWitnesses reports whether there is a witness policy.
+func (l *Ledger) AsksWitnesses() bool { return l.heads.policy != nil }
+
 // AwaitWitnessed returns once a checkpoint that reached the quorum covers the
 // record at index. The error wraps ErrNoWitnesses; ErrPending and ctx.Err if ctx
 // ended before; ErrStopping or ErrHalted. Who waits takes no place in the queue.

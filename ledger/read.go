@@ -89,8 +89,8 @@ type Info struct {
 	// policy, as cosigned; nil if there is none. Served is what ReadFile answers
 	// as the checkpoint.
 	Witnessed, Served []byte
-	// Asks says that there is a witness policy.
-	Asks bool
+	// WitnessedSize is the size of Witnessed.
+	WitnessedSize int64
 	// Witnesses are those that are asked, see SetWitnesses.
 	Witnesses []Witness
 	// Unmarked says why no timemarks are made, "" if nothing is in the way.
@@ -115,13 +115,13 @@ func (l *Ledger) Info(context.Context) (Info, error) {
 	i := Info{
 		Origin: l.origin, VKey: l.cfg.VKey, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
 		Checkpoint: head.note, Rules: charter.Charter.Rules, Time: record.Time(now),
-		Served: l.served().note, Asks: h.policy != nil, Unmarked: l.unmarkable(l.cfg.State),
+		Served: l.served().note, Unmarked: l.unmarkable(l.cfg.State),
 	}
 	if i.Unmarked == "" {
 		i.Unmarked = unmarked
 	}
 	if newest != nil {
-		i.Witnessed = newest.note
+		i.Witnessed, i.WitnessedSize = newest.note, newest.Size
 	}
 	if witnesses != nil {
 		i.Witnesses = witnesses()

@@ -139,6 +139,9 @@ func pause(try int, err error) time.Duration {
 	case err == nil || try == tries:
 		return 0
 	case errors.As(err, &p):
+		if p.Code == problem.WitnessPending {
+			return 0 // it has waited already
+		}
 		if p.RetryAfter == 0 || p.RetryAfter > maxWait {
 			return 0
 		}
@@ -184,6 +187,46 @@ func (c *Client) Receipt(ctx context.Context, id record.ID) ([]byte, error) {
 			return nil, err
 		}
 		return c.do(req, maxAnswer)
+	})
+}
+
+// maxDeadline is how long a ledger lets one request wait for witnesses.
+const maxDeadline = 60 * time.Second
+
+// WitnessedReceipt returns the full receipt of a record in a checkpoint that
+// enough of the ledger's witnesses have cosigned. It waits for them, for a time at
+// most; then the error is a *problem.Problem with the code
+// problem.WitnessPending. It is problem.NoWitnesses if the ledger asks none, and
+// wraps fs.ErrNotExist if the ledger has no such record.
+func (c *Client) WitnessedReceipt(ctx context.Context, id record.ID, wait time.Duration) ([]byte, error) {
+	end := time.Now().Add(wait)
+	for {
+		deadline := min(max(time.Until(end), time.Second), maxDeadline)
+		b, err := again(ctx, func() ([]byte, error) {
+			path := fmt.Sprintf("v1/records/%s/receipt?wait=witnessed&deadline=%d", url.PathEscape(string(id)), int(deadline.Seconds()))
+			req, err := c.request(ctx, http.MethodGet, path, nil, "text/plain")
+			if err != nil {
+				return nil, err
+			}
+			return c.do(req, maxAnswer)
+		})
+		var p *problem.Problem
+		if !errors.As(err, &p) || p.Code != problem.WitnessPending || time.Until(end) <= 0 || ctx.Err() != nil {
+			return b, err
+		}
+	}
+}
+
+// CheckpointOf returns the first witnessed checkpoint that the ledger has kept and
+// that covers the record at index, as cosigned. The error wraps fs.ErrNotExist if
+// there is none yet.
+func (c *Client) CheckpointOf(ctx context.Context, index int64) ([]byte, error) {
+	return again(ctx, func() ([]byte, error) {
+		req, err := c.request(ctx, http.MethodGet, fmt.Sprintf("v1/checkpoints?covers=%d", index), nil, "text/plain")
+		if err != nil {
+			return nil, err
+		}
+		return c.do(req, verify.MaxNote)
 	})
 }
 

@@ -12,7 +12,7 @@ type Due struct {
 	// Size is that of the log it reflects.
 	Size int64 `json:"size"`
 	// Time is the time it was asked for, or the ledger time if that is later.
-	Time   record.Time   `json:"time"`
+	Time   record.Time   `json:"time,omitzero"`
 	Duties []verify.Owed `json:"duties"`
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -29,6 +32,7 @@ var ErrUnpinned = errors.New("no trust policy is given, and no key of this ledge
 type Follower struct {
 	c      *Client
 	policy *verify.Policy
+	logs   *verify.Policy // its logs, without witnesses
 
 	mu     sync.Mutex // for memory and own
 	memory *Memory
@@ -40,21 +44,35 @@ type Follower struct {
 // may go on to use memory, as long as no method of the Follower runs.
 func (c *Client) Follow(origin string, policy *verify.Policy, memory *Memory) (*Follower, error) {
 	f := &Follower{c: c, policy: policy, memory: memory, own: memory.Ledger(origin)}
+	var err error
 	if policy != nil {
-		return f, nil
+		f.logs, err = logsOf(policy)
+		return f, err
 	}
 	if f.own.VKey == "" {
 		return nil, fmt.Errorf("%s: %w", origin, ErrUnpinned)
 	}
-	var err error
 	if f.policy, err = Pin(f.own.VKey); err != nil {
 		return nil, fmt.Errorf("what is remembered of %s: %w", origin, err)
 	}
+	f.logs = f.policy
 	return f, nil
 }
 
-// Head returns the ledger's newest checkpoint, which extends every one that it
-// showed before, and remembers it.
+// logsOf returns the policy that takes what a log of p has signed, whoever has
+// cosigned it.
+func logsOf(p *verify.Policy) (*verify.Policy, error) {
+	var b strings.Builder
+	for _, l := range p.Logs() {
+		b.WriteString("log " + l.Key.String() + "\n")
+	}
+	return verify.ParsePolicy([]byte(b.String() + "quorum none\n"))
+}
+
+// Head returns the checkpoint that the ledger serves, which is of one history with
+// all that it showed before, and remembers it. It is never smaller than an earlier
+// one that was served; where witnesses cosign, it may be smaller than that of a
+// receipt, as long as the ledger shows that this one extends it.
 func (f *Follower) Head(ctx context.Context) (verify.Signed, error) {
 	note, err := f.c.ReadFile(ctx, "checkpoint")
 	if err != nil {
@@ -83,6 +101,11 @@ type Logged struct {
 	Known bool
 	// Receipt is the full receipt, a c2sp.org/tlog-proof to keep.
 	Receipt []byte
+	// Witnessed says that the receipt satisfies the trust policy with its
+	// witnesses. If it is false the policy has none, or too few have cosigned
+	// yet: the log's key has signed the receipt, and Follower.Witnessed gets
+	// the other one later.
+	Witnessed bool
 	// Proven is what the receipt proves under the trust policy. Its Full is
 	// unset if not all that supports the record fits into a receipt.
 	Proven *verify.Proven
@@ -142,28 +165,51 @@ func (f *Follower) checkBare(ctx context.Context, a Submitted, u *record.Unverif
 		}
 		return fmt.Errorf("%w: it is for another record, %s", ErrUnproven, a.ID)
 	}
-	proven, err := receipt.Check(f.policy, u.Bytes())
+	proven, err := receipt.Check(f.logs, u.Bytes()) // the answer does not wait for witnesses
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
 	return f.remember(ctx, proven.Signed, false)
 }
 
-// Receipt returns the full receipt of a record, verified. The error wraps
-// fs.ErrNotExist if the ledger says that it has no such record.
+// Receipt returns the full receipt of a record, verified: under the trust policy,
+// or, as long as too few of its witnesses have cosigned, under that of its logs.
+// The error wraps fs.ErrNotExist if the ledger says that it has no such record.
 func (f *Follower) Receipt(ctx context.Context, id record.ID) (*Logged, error) {
 	text, err := f.c.Receipt(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	proven, err := provenBy(text, f.policy)
+	l, err := f.logged(ctx, id, text, f.policy)
+	if errors.Is(err, verify.ErrQuorum) {
+		return f.logged(ctx, id, text, f.logs)
+	}
+	return l, err
+}
+
+// Witnessed returns the full receipt of a record under the whole trust policy. It
+// waits for the witnesses, for a time at most; then the error is a
+// *problem.Problem with the code problem.WitnessPending. The record is logged
+// all the same.
+func (f *Follower) Witnessed(ctx context.Context, id record.ID, wait time.Duration) (*Logged, error) {
+	text, err := f.c.WitnessedReceipt(ctx, id, wait)
+	if err != nil {
+		return nil, err
+	}
+	return f.logged(ctx, id, text, f.policy)
+}
+
+// logged checks a receipt under a policy.
+func (f *Follower) logged(ctx context.Context, id record.ID, text []byte, policy *verify.Policy) (*Logged, error) {
+	proven, err := provenBy(text, policy)
 	if err != nil {
 		return nil, fmt.Errorf("receipt of %s: %w: %w", id, ErrUnproven, err)
 	}
 	if proven.ID != id {
 		return nil, fmt.Errorf("receipt of %s: %w: it is that of %s", id, ErrUnproven, proven.ID)
 	}
-	return &Logged{Receipt: text, Proven: proven}, f.remember(ctx, proven.Signed, false)
+	witnessed := policy == f.policy && policy.Quorum() != "none"
+	return &Logged{Receipt: text, Witnessed: witnessed, Proven: proven}, f.remember(ctx, proven.Signed, false)
 }
 
 func provenBy(text []byte, policy *verify.Policy) (*verify.Proven, error) {
@@ -210,10 +256,39 @@ func (f *Follower) Signers(ctx context.Context, u *record.Unverified) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.Head(ctx); err != nil { // they may have seen a newer one than it has
+	if err := f.reach(ctx, checked); err != nil { // they may have seen a newer one than it has
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return keys, f.own.seenFits(ctx, f.c, checked)
+}
+
+// reach asks for the newest head, and if the signers of u have seen a newer one,
+// for the one that the ledger has signed and that too few have cosigned yet.
+func (f *Follower) reach(ctx context.Context, u record.Checked) error {
+	if _, err := f.Head(ctx); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	own, err := f.own.signed(f.own.Checkpoint)
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(u.Headers(), func(h record.Header) bool { return h.Seen.Size > own.Checkpoint.Size }) {
+		return nil
+	}
+	info, err := f.c.Info(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // not a ledger, only its files
+	}
+	if err != nil {
+		return err
+	}
+	now, err := f.logs.Open([]byte(info.Checkpoint))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnproven, err)
+	}
+	return f.remember(ctx, now, false)
 }

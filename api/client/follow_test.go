@@ -498,3 +498,15 @@ func TestFollow(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// serveFiles serves the files of a log.
+func serveFiles(files map[string][]byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, ok := files[strings.TrimPrefix(r.URL.Path, "/")]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Write(b)
+	})
+}

@@ -54,33 +54,67 @@ type Evidence struct {
 
 // take compares a checkpoint with the remembered one, and remembers the newer
 // one of them. The error wraps ErrSplit if they are not of one history. The tiles
-// come from src. If head is set, now is what the ledger calls its newest, and
-// must not be older.
+// come from src. If head is set, now is what the ledger serves as its checkpoint,
+// and must not be smaller than what it served before.
 func (r *Remembered) take(ctx context.Context, src verify.Source, now verify.Signed, head bool) error {
 	if now.Checkpoint.Origin != r.origin {
 		return fmt.Errorf("%w: this is the ledger %s, want %s: %w", ErrUnproven, now.Checkpoint.Origin, r.origin, verify.ErrOrigin)
 	}
 	if r.Checkpoint == "" {
-		r.VKey, r.Checkpoint = now.LogKey.String(), string(now.Note)
+		r.newest(now, head)
 		return nil
 	}
-	before, err := r.signed()
+	before, err := r.signed(r.Checkpoint)
 	if err != nil {
 		return err
 	}
 	if now.Checkpoint.Size < before.Checkpoint.Size {
-		err := before.Tree(src).ExtendsSigned(ctx, now)
-		var fork *verify.ForkError
-		if head && !errors.As(err, &fork) {
-			err = fmt.Errorf("%w (%d, before %d)", ErrShrunk, now.Checkpoint.Size, before.Checkpoint.Size)
-		}
-		return r.accuse(err, Evidence{Old: string(now.Note), New: r.Checkpoint})
+		return r.takeOlder(ctx, src, before, now, head)
 	}
 	if err := now.Tree(src).ExtendsSigned(ctx, before); err != nil {
 		return r.accuse(err, Evidence{Old: r.Checkpoint, New: string(now.Note)})
 	}
-	r.VKey, r.Checkpoint = now.LogKey.String(), string(now.Note)
+	r.newest(now, head)
 	return nil
+}
+
+// newest remembers a checkpoint that nothing is newer than.
+func (r *Remembered) newest(now verify.Signed, head bool) {
+	r.VKey, r.Checkpoint = now.LogKey.String(), string(now.Note)
+	if head {
+		r.Head = r.Checkpoint
+	}
+}
+
+// takeOlder is take of one that is older than the remembered one, before. The
+// ledger has to show the files of that one: if it can't, it was set back.
+func (r *Remembered) takeOlder(ctx context.Context, src verify.Source, before, now verify.Signed, head bool) error {
+	e := Evidence{Old: string(now.Note), New: r.Checkpoint}
+	err := before.Tree(src).ExtendsSigned(ctx, now)
+	var fork *verify.ForkError
+	var file *verify.FileError
+	gone := errors.As(err, &file) || errors.Is(err, fs.ErrNotExist)
+	if head && gone && !errors.As(err, &fork) {
+		return r.accuse(shrunk(now, before), e)
+	}
+	if !head || err != nil {
+		return r.accuse(err, e)
+	}
+	if r.Head != "" {
+		served, err := r.signed(r.Head)
+		if err != nil {
+			return err
+		}
+		if now.Checkpoint.Size < served.Checkpoint.Size {
+			return r.accuse(shrunk(now, served), Evidence{Old: string(now.Note), New: r.Head})
+		}
+	}
+	r.Head = string(now.Note)
+	return nil
+}
+
+func shrunk(now, before verify.Signed) error {
+	return fmt.Errorf("%w (%d, before %d)", ErrShrunk, now.Checkpoint.Size, before.Checkpoint.Size)
 }
 
 // seenFits checks that what the keys signed to have seen is part of the
@@ -89,7 +123,7 @@ func (r *Remembered) seenFits(ctx context.Context, src verify.Source, u record.C
 	if r.Checkpoint == "" {
 		return nil
 	}
-	own, err := r.signed()
+	own, err := r.signed(r.Checkpoint)
 	if err != nil {
 		return err
 	}

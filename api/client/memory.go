@@ -52,6 +52,10 @@ type Remembered struct {
 	// Checkpoint is the newest one that was verified, as signed; empty
 	// before there is one.
 	Checkpoint string `json:"checkpoint,omitempty"`
+	// Head is the newest one that the ledger served as its checkpoint, as
+	// signed; empty before there is one. That of a receipt may be newer than
+	// what witnesses have cosigned.
+	Head string `json:"head,omitempty"`
 
 	origin   string
 	evidence string // the beginning of the names of files with evidence, "" for none
@@ -174,17 +178,17 @@ func (r *Remembered) Seen() (record.Seen, error) {
 	if r.Checkpoint == "" {
 		return record.SeenNothing, nil
 	}
-	s, err := r.signed()
+	s, err := r.signed(r.Checkpoint)
 	return record.SeenTree(s.Checkpoint.Size, s.Checkpoint.Root), err
 }
 
-// signed opens the remembered checkpoint.
-func (r *Remembered) signed() (verify.Signed, error) {
+// signed opens a remembered checkpoint.
+func (r *Remembered) signed(note string) (verify.Signed, error) {
 	p, err := Pin(r.VKey)
 	if err != nil {
 		return verify.Signed{}, fmt.Errorf("what is remembered of %s: %w", r.origin, err)
 	}
-	s, err := p.Open([]byte(r.Checkpoint))
+	s, err := p.Open([]byte(note))
 	if err != nil {
 		return s, fmt.Errorf("what is remembered of %s: %w", r.origin, err)
 	}

@@ -31,6 +31,9 @@ type Submitted struct {
 	// Known says that the log held the record before, or an effective one
 	// that states the same; the answer is about that one then.
 	Known bool `json:"known"`
+	// Witnessed says that the witnesses were waited for, and that the receipt
+	// rests on a checkpoint that enough of them have cosigned.
+	Witnessed bool `json:"witnessed,omitzero"`
 	// Receipt is the bare receipt, a c2sp.org/tlog-proof. It is not checked.
 	Receipt string `json:"receipt"`
 }
@@ -202,8 +205,46 @@ type Info struct {
 	Checkpoint string `json:"checkpoint"` // as signed
 	// Rules is the version of the rules.
 	Rules int64 `json:"rules"`
-	// Time is the ledger time. Without timemarks it is claimed, not proven.
-	Time record.Time `json:"time"`
+	// Time is the ledger time, 0 before there is one. Without timemarks it is
+	// claimed, not proven.
+	Time record.Time `json:"time,omitzero"`
 	// MaxRecord is how many bytes a record may have.
 	MaxRecord int64 `json:"max_record"`
+	// Serves says what GET /checkpoint answers: one of the values below.
+	Serves string `json:"serves"`
+	// Witnessed is the newest checkpoint that reached the quorum of witnesses, as
+	// cosigned, and WitnessedSize its size; none before there is one.
+	Witnessed     string `json:"witnessed,omitempty"`
+	WitnessedSize int64  `json:"witnessed_size,omitzero"`
+	// Witnesses are those that are asked to cosign.
+	Witnesses []Witness `json:"witnesses,omitempty"`
+	// NoTimemarks says why the ledger makes no timemarks, "" if nothing is in
+	// the way.
+	NoTimemarks string `json:"no_timemarks,omitempty"`
+}
+
+// The values of Info.Serves.
+const (
+	ServesSigned    = "signed"    // the newest signed checkpoint: there are no witnesses
+	ServesWitnessed = "witnessed" // the newest one that reached the quorum
+	ServesStart     = "start"     // that of the start of the server: none has reached the quorum yet
+)
+
+// A Witness is one that a ledger asks to cosign its checkpoints.
+type Witness struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	// Size is the largest tree that it cosigned, At when it last did, by its own
+	// clock.
+	Size int64       `json:"size"`
+	At   record.Time `json:"at,omitzero"`
+	// Behind is how many records it has not cosigned; BehindSeconds how long
+	// ago, then, it last cosigned.
+	Behind        int64 `json:"behind"`
+	BehindSeconds int64 `json:"behind_seconds,omitzero"`
+	// Error says why the last request failed, ErrorAt when that was.
+	Error   string      `json:"error,omitempty"`
+	ErrorAt record.Time `json:"error_at,omitzero"`
+	// Faulty says that it answered what no honest witness can.
+	Faulty bool `json:"faulty,omitzero"`
 }

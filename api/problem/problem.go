@@ -44,6 +44,8 @@ const (
 	DraftLogged            = "draft.logged"               // 409: what the draft states is in the log
 	DraftLimit             = "draft.limit"                // 429: submit or delete some first
 	VoidLimit              = "void.limit"                 // 429: no more void records today
+	NoWitnesses            = "witness.none"               // 409: this ledger asks no witnesses
+	WitnessPending         = "witness.pending"            // 503: logged, and too few have cosigned it yet
 	Busy                   = "ledger.busy"                // 503: again in a moment
 	Stopping               = "ledger.stopping"            // 503: again when it is back
 	Halted                 = "ledger.halted"              // 503: the operator has to look
