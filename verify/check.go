@@ -244,12 +244,22 @@ func (c *checker) support(s Support, after bool) error {
 		return fmt.Errorf("it is void: %v", standing.Codes)
 	}
 	c.add(s.Index, checked)
-	if t, ok := checked.Payload().(*record.Timemark); ok {
-		m, err := c.policies.Mark(t, c.opened)
+	return c.effective(s.Index, checked.Payload())
+}
+
+// effective takes over what an effective record says of witnesses and of the time.
+func (c *checker) effective(index int64, p record.Payload) error {
+	switch p := p.(type) {
+	case *record.Charter:
+		c.terms = &p.Terms
+	case *record.CharterAmend:
+		c.terms = &p.Terms
+	case *record.Timemark:
+		m, err := c.policies.Mark(p, c.opened)
 		if err != nil {
 			return err
 		}
-		c.marks = append(c.marks, mark{s.Index, m})
+		c.marks = append(c.marks, mark{index, m})
 	}
 	return nil
 }
@@ -279,12 +289,6 @@ func (c *checker) add(index int64, r record.Checked) {
 	for kid, key := range record.NewKeyring(r.Payload()) {
 		c.keys.Keyring[kid] = key
 	}
-	switch p := r.Payload().(type) {
-	case *record.Charter:
-		c.terms = &p.Terms
-	case *record.CharterAmend:
-		c.terms = &p.Terms
-	}
 	c.supported = append(c.supported, supported{index, r})
 }
 
@@ -301,6 +305,11 @@ func (c *checker) judge(p *Proven) error {
 		return err
 	}
 	c.add(p.Index, checked)
+	if p.Standing.Effective() {
+		if err := c.effective(p.Index, checked.Payload()); err != nil {
+			return err
+		}
+	}
 	charter, ok := c.supported[0].record.Payload().(*record.Charter)
 	if !ok || c.supported[0].index != 0 {
 		return fmt.Errorf("the charter: %w", ErrNotShown)

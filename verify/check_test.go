@@ -207,6 +207,8 @@ func FuzzExtra(f *testing.F) {
 		}
 		f.Add(r.Extra)
 	}
+	c := dated(f)
+	f.Add(c.receipt(4, 5, "", c.link(1, 2), c.link(3, 4), c.link(4, 5)).Extra)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := verify.ParseExtra(b)
 		if err != nil {

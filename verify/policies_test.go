@@ -222,6 +222,19 @@ func TestAuditOverSuccession(t *testing.T) {
 			t.Errorf("%s: %+v, found %+v", test.name, sum, found)
 		}
 	}
+	// The gate takes a receipt from before, and an audit under the new key.
+	sum, err := verify.Policies{before, now}.Audit(context.Background(), whole, verify.AuditOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := young.receipt(3, 2, "w1@150 w2@150")
+	ask := verify.Ask{Action: record.Suspend, ServiceLayer: "hosting", SubjectRef: c.decision().Subject.Ref, Now: t0 + 1010, MaxAge: 60}
+	if p, err := (verify.Policies{before, now}).Gate(sum.Saved(t0), r, ask); err != nil || p.Index != 3 {
+		t.Errorf("the gate: %+v, %v", p, err)
+	}
+	if _, err := (verify.Policies{now}).Gate(sum.Saved(t0), r, ask); !errors.Is(err, verify.ErrUnknownLog) {
+		t.Errorf("the gate, without the policy of then: %v", err)
+	}
 	// What the auditor holds under the old key binds the log under the new one.
 	both := verify.Policies{before, now}
 	thief := &chronicle{TB: t, key: old, entries: slices.Clone(c.entries[:3]), seq: map[string]int64{"dan": 8}}

@@ -50,15 +50,19 @@ func charterPolicy(terms *record.Terms) (*Policy, error) {
 	return p, nil
 }
 
+// maxTime is the last second of the year 9999, the latest that a record can name.
+const maxTime = 253402300799
+
 // Times returns what cosignatures that were checked prove of the time, in seconds
 // since 1970: notBefore is the greatest time such that those of then or later
 // reach the quorum, notAfter the least such that those of then or before do. ok
-// is false if those that say a time don't reach it, or if the quorum is none.
+// is false if those that say a time don't reach it, or if the quorum is none. A
+// time after the year 9999 says nothing.
 func (p *Policy) Times(cosignatures []Cosignature) (notBefore, notAfter int64, ok bool) {
 	if p.quorum == none {
 		return 0, 0, false
 	}
-	dated := slices.DeleteFunc(slices.Clone(cosignatures), func(c Cosignature) bool { return c.Time == 0 })
+	dated := slices.DeleteFunc(slices.Clone(cosignatures), func(c Cosignature) bool { return c.Time == 0 || c.Time > maxTime })
 	slices.SortStableFunc(dated, func(a, b Cosignature) int { return int(min(max(a.Time-b.Time, -1), 1)) })
 	var names []string
 	for i := range dated {

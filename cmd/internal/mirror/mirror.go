@@ -29,8 +29,8 @@ type Config struct {
 	// Source is the log. Required. Patient makes one that asks again.
 	Source verify.Source
 	// Policies say which checkpoints count, one for each epoch of the log's
-	// keys. Required.
-	Policies []*verify.Policy
+	// keys, the oldest first. Required.
+	Policies verify.Policies
 	// Dir is the folder; it is made if it is not there. Required.
 	Dir string
 	// Parallel is how many files are fetched at once. Default 8, at most 64.
@@ -122,21 +122,11 @@ func (cfg Config) head(ctx context.Context) (verify.Signed, error) {
 	if err != nil {
 		return verify.Signed{}, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	signed, err := cfg.open(note)
+	signed, err := cfg.Policies.Open(note)
 	if err != nil {
 		return verify.Signed{}, fmt.Errorf("%w: %w", verify.ErrCheckpoint, err)
 	}
 	return signed, nil
-}
-
-// open opens a checkpoint under the first policy that knows its log.
-func (cfg Config) open(note []byte) (signed verify.Signed, err error) {
-	for _, p := range cfg.Policies {
-		if signed, err = p.Open(note); err == nil || !errors.Is(err, verify.ErrUnknownLog) {
-			break
-		}
-	}
-	return signed, err
 }
 
 // compare holds the log to the checkpoints that the folder has: that of its
@@ -153,10 +143,11 @@ func (cfg Config) compare(ctx context.Context, f *folder, signed verify.Signed) 
 		if note == nil {
 			continue
 		}
-		old, err := cfg.open(note)
-		if err != nil && !errors.Is(err, verify.ErrQuorum) {
+		held, err := cfg.Policies.Held(note)
+		if err != nil {
 			return 0, fmt.Errorf("%w, %s: its %s: %w", ErrForeign, now.Origin, name, err)
 		}
+		old := held[0]
 		if old.Checkpoint.Origin != now.Origin {
 			return 0, fmt.Errorf("%w, %s: it is one of %s", ErrForeign, now.Origin, old.Checkpoint.Origin)
 		}
