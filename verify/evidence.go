@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/docket-ledger/docket/verify/record"
 )
 
 // MaxEvidence is the largest evidence file that is read, in bytes: two
@@ -66,12 +68,14 @@ type Evidence struct {
 	Proof []string `json:"proof,omitempty"`
 
 	// Places, in KindEntry, are two different entries with one index. In
-	// KindRecord they are the charter and the entry, in the checkpoint of New.
+	// KindRecord they are the charter and the entry, in one checkpoint; Root is
+	// then the root that its tree had at the size that a signer says to have
+	// seen, and Proof proves it.
 	Places []Place `json:"places,omitempty"`
 
-	// JWK, in KindRecord, is the key that the record's signature by it does not
-	// hold under.
-	JWK string `json:"jwk,omitempty"`
+	// Keys, in KindRecord, are those of the signers that the record does not
+	// bring itself, if it is about a signature that does not hold.
+	Keys []record.JWK `json:"keys,omitempty"`
 }
 
 // A Place is an entry with the proof that a tree holds it.
@@ -83,16 +87,26 @@ type Place struct {
 	Proof      []string `json:"proof"`           // inclusion proof (RFC 6962, Section 2.1.1)
 }
 
-// NewPlace returns an entry with its proof in a checkpoint. entry is nil if only
-// the leaf hash is known.
+// NewPlace returns an entry with its proof in a checkpoint. If entry is empty,
+// its leaf hash stands for it.
 func NewPlace(checkpoint []byte, index int64, entry []byte, leaf tlog.Hash, proof []tlog.Hash) Place {
 	p := Place{Checkpoint: string(checkpoint), Index: index, Proof: hashStrings(proof)}
-	if entry != nil {
+	if len(entry) > 0 {
 		p.Entry = base64.StdEncoding.EncodeToString(entry)
 	} else {
 		p.Leaf = leaf.String()
 	}
 	return p
+}
+
+// Bytes returns the entry, nil if the file has only its leaf hash. It checks
+// nothing.
+func (p Place) Bytes() []byte {
+	b, err := decode64(p.Entry)
+	if err != nil || len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 // Evidence returns what a file needs to prove e to others. Both notes must be

@@ -28,6 +28,8 @@ var program = cli.Program{
 		{Name: "audit", Short: "reads a whole log and checks every byte, signature and rule", Run: audit},
 		{Name: "case", Short: "audits a log and tells one case of it, in order", Run: tellCase},
 		{Name: "gate", Short: "lets an enforcement system act only on a decision that permits it", Run: gate},
+		{Name: "fork", Short: "proves to anybody, from an evidence file alone, that a log contradicted itself", Run: fork},
+		{Name: "diff", Short: "finds the first entry at which two copies of a log part, with proofs", Run: diff},
 		{Name: "trust", Short: "explains a trust policy in words, and warns of a weak one", Run: trust},
 		cli.Version("docket-verify"),
 	},
