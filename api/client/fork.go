@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docket-ledger/docket/verify"
@@ -35,22 +33,9 @@ var (
 const maxEvidence = 32
 
 // Evidence is the content of the file that is written when a ledger contradicts
-// itself, NAME.fork-… beside the memory NAME.state.
-//
-// New is a checkpoint as signed. Old is one that was verified before; or, in its
-// place, Record is a record in which the key KID signed that it had seen another
-// tree. If the older tree is not part of the newer one, Root is the root that
-// the tree of New had at the older size, and Proof the consistency proof of that
-// (RFC 6962, Section 2.1.2), each in standard base64.
-type Evidence struct {
-	V      int64    `json:"v"`
-	Old    string   `json:"old,omitempty"`
-	Record string   `json:"record,omitempty"` // its exact bytes
-	KID    string   `json:"kid,omitempty"`
-	New    string   `json:"new"`
-	Root   string   `json:"root,omitempty"`
-	Proof  []string `json:"proof,omitempty"`
-}
+// itself, NAME.fork-… beside the memory NAME.state: docket-verify fork tells what
+// it proves.
+type Evidence = verify.Evidence
 
 // take compares a checkpoint with the remembered one, and remembers the newer
 // one of them. The error wraps ErrSplit if they are not of one history. The tiles
@@ -156,11 +141,17 @@ func (r *Remembered) accuse(err error, e Evidence) error {
 		return err
 	}
 	e.V = 1
+	switch {
+	case e.Record != "":
+		e.Kind = verify.KindSeen
+	case isFork:
+		e.Kind = verify.KindFork
+	case errors.Is(err, ErrShrunk):
+		e.Kind = verify.KindRollback
+	}
 	if isFork {
-		e.Root = base64.StdEncoding.EncodeToString(fork.Root[:])
-		for _, h := range fork.Proof {
-			e.Proof = append(e.Proof, base64.StdEncoding.EncodeToString(h[:]))
-		}
+		proven := fork.Evidence()
+		e.Root, e.Proof = proven.Root, proven.Proof
 	}
 	if r.evidence == "" {
 		return fmt.Errorf("%w: %w", ErrSplit, err)
@@ -174,7 +165,7 @@ func (r *Remembered) accuse(err error, e Evidence) error {
 
 // keep writes evidence to a file named after its contents.
 func (r *Remembered) keep(e Evidence) (path string, err error) {
-	b, err := json.Marshal(e, jsontext.WithIndent("  "))
+	b, err := e.Marshal()
 	if err != nil {
 		return "", err
 	}
@@ -196,5 +187,5 @@ func (r *Remembered) keep(e Evidence) (path string, err error) {
 	if kept >= maxEvidence {
 		return "", fmt.Errorf("there are %d files %s* already: %w", kept, r.evidence, fs.ErrExist)
 	}
-	return path, replaceFile(path, append(b, '\n'), 0o600)
+	return path, replaceFile(path, b, 0o600)
 }

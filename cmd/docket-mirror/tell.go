@@ -11,10 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
 	"github.com/docket-ledger/docket/verify"
@@ -41,25 +37,21 @@ func explain(err error, dir string) error {
 }
 
 // evidence is what proves a contradiction, or what is known of it.
-func evidence(c *mirror.ContradictionError) client.Evidence {
-	e := client.Evidence{V: 1, Old: string(c.Before), New: string(c.Now)}
+func evidence(c *mirror.ContradictionError) verify.Evidence {
 	var fork *verify.ForkError
 	switch {
 	case errors.As(c, &fork):
-		e.Root = fork.Root.String()
-		for _, h := range fork.Proof {
-			e.Proof = append(e.Proof, h.String())
-		}
+		return fork.Evidence()
 	case errors.Is(c, mirror.ErrSmaller):
-		e.Old, e.New = e.New, e.Old // the older tree is the smaller one
+		return verify.RollbackEvidence(c.Before, c.Now)
 	}
-	return e
+	return verify.Evidence{V: 1, Old: string(c.Before), New: string(c.Now)} // the files that would prove it are not there
 }
 
 // keep writes evidence durably to a file that is named after its contents,
 // beside the mirror, or within it if that can't be.
-func keep(e client.Evidence, dir string) (path string, err error) {
-	b, err := json.Marshal(e, jsontext.WithIndent("  "))
+func keep(e verify.Evidence, dir string) (path string, err error) {
+	b, err := e.Marshal()
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +62,7 @@ func keep(e client.Evidence, dir string) (path string, err error) {
 	name := fmt.Sprintf("fork-%x.json", sum[:8])
 	var errs []error
 	for _, path := range []string{dir + "." + name, filepath.Join(dir, name)} {
-		err := create(path, append(b, '\n'))
+		err := create(path, b)
 		if err == nil {
 			return path, nil
 		}
