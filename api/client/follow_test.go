@@ -118,6 +118,9 @@ func checkFork(t *testing.T, policy *verify.Policy, e client.Evidence) {
 		t.Fatal(err)
 	}
 	checkProof(t, old.Checkpoint, cur.Checkpoint, e)
+	if _, err := (verify.Policies{policy}).Prove(e); err != nil {
+		t.Errorf("docket-verify fork: %v", err)
+	}
 }
 
 func checkProof(t *testing.T, old, cur verify.Checkpoint, e client.Evidence) {

@@ -22,6 +22,7 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	policy := policyFlag(flags)
 	strict := flags.Bool("strict", false, "exit 1 for void records and notes, too")
 	asJSON := flags.Bool("json", false, "print one JSON object a finding, and last one with the summary")
+	evidence := flags.String("evidence", "", evidenceUse)
 	state := flags.String("state", "", "`file` to resume from if it is there, and to keep this audit in if it holds")
 	var earlier []string
 	flags.Func("checkpoint", "`file` with a checkpoint of this log from before: the log must be what that has grown to; may be repeated", func(s string) error {
@@ -55,6 +56,11 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	if err := a.summary(sum); err != nil {
 		return err
 	}
+	if a.fork != nil && *evidence != "" {
+		if err := keepEvidence(*evidence, a.fork.Evidence()); err != nil {
+			return err
+		}
+	}
 	if sum.Broken > 0 || *strict && (a.found > 0 || sum.Void > 0) {
 		return cli.DoesNotHold()
 	}
@@ -68,7 +74,8 @@ type auditor struct {
 	start time.Time
 	quiet bool // tells only what is broken
 	found int
-	err   error // of writing
+	fork  *verify.ForkError // the first one
+	err   error             // of writing
 
 	resume  *verify.Saved
 	earlier [][]byte // checkpoints, as signed
@@ -119,11 +126,19 @@ func (a *auditor) progress() func(entries, of int64) {
 
 func (a *auditor) finding(f verify.Finding) {
 	a.found++
+	if f.Fork != nil && a.fork == nil {
+		a.fork = f.Fork
+	}
 	if a.quiet && f.Severity != verify.Broken {
 		return
 	}
 	if a.json {
-		a.print(findingJSON{f, evidenceOf(f.Fork)})
+		line := findingJSON{Finding: f}
+		if f.Fork != nil {
+			e := f.Fork.Evidence()
+			line.Evidence = &e
+		}
+		a.print(line)
 		return
 	}
 	where := "log"
@@ -148,26 +163,7 @@ func (a *auditor) print(v any) {
 // findingJSON is a line of --json.
 type findingJSON struct {
 	verify.Finding
-	Evidence *evidence `json:"evidence,omitempty"`
-}
-
-// evidence proves that a log signed two histories.
-type evidence struct {
-	Old   string   `json:"old"` // checkpoints, as signed
-	New   string   `json:"new"`
-	Root  string   `json:"root"` // that the tree of new had at the size of old
-	Proof []string `json:"proof"`
-}
-
-func evidenceOf(fork *verify.ForkError) *evidence {
-	if fork == nil {
-		return nil
-	}
-	e := &evidence{Old: string(fork.OldNote), New: string(fork.NewNote), Root: fork.Root.String(), Proof: []string{}}
-	for _, h := range fork.Proof {
-		e.Proof = append(e.Proof, h.String())
-	}
-	return e
+	Evidence *verify.Evidence `json:"evidence,omitempty"`
 }
 
 // summaryJSON is the last line of --json.

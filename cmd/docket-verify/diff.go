@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/go-json-experiment/json"
 
@@ -44,8 +40,8 @@ func diff(ctx context.Context, args []string, std cli.Streams) error {
 		return nil
 	}
 	if *out != "" {
-		if err := d.write(*out); err != nil {
-			return cli.Unknown(err)
+		if err := keepEvidence(*out, d.evidence); err != nil {
+			return err
 		}
 		if !*asJSON {
 			fmt.Fprintf(std.Out, "  evidence   %s: docket-verify fork --policy … proves it to anybody\n", cli.Plain(*out))
@@ -172,27 +168,4 @@ func (d *difference) show(std cli.Streams, asJSON bool) error {
 func (d *difference) entry(i int) string {
 	p := d.evidence.Places[i]
 	return entryWords(p.Bytes(), p.Leaf)
-}
-
-// write makes a file with the evidence; its name is there only once it is whole.
-func (d *difference) write(path string) error {
-	b, err := d.evidence.Marshal()
-	if err != nil {
-		return err
-	}
-	if have, err := os.ReadFile(path); err == nil {
-		if bytes.Equal(have, b) {
-			return nil
-		}
-		return fmt.Errorf("%s: %w: it is left alone", path, fs.ErrExist)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil {
-		err = os.Link(f.Name(), path) // never over a file that came meanwhile
-	}
-	return errors.Join(err, os.Remove(f.Name()))
 }

@@ -31,6 +31,7 @@ func receipt(ctx context.Context, args []string, std cli.Streams) error {
 	recordFile := flags.String("record", "", "the record beside a bare receipt, a `file`")
 	headAt := flags.String("head", "", "`log` as it is now, a URL, folder or zip: every receipt must belong to it; then a retired key, or one without witnesses, suffices")
 	asJSON := flags.Bool("json", false, "print one JSON object for each receipt")
+	evidence := flags.String("evidence", "", evidenceUse+"; with --head")
 	if err := flags.ParseArgs(args, 1, -1, "FILE...", "docket-verify receipt --policy trust.policy decision.tlog-proof"); err != nil {
 		return err
 	}
@@ -58,6 +59,12 @@ func receipt(ctx context.Context, args []string, std cli.Streams) error {
 			return err
 		}
 		worst = worse(worst, outcome(proven, err))
+		if accused := (accusedError{}); errors.As(err, &accused) && *evidence != "" {
+			if err := keepEvidence(*evidence, accused.evidence); err != nil {
+				return err
+			}
+			*evidence = "" // the first one suffices
+		}
 	}
 	return worst
 }
@@ -111,7 +118,7 @@ func check(ctx context.Context, files []receiptFile, i int, policy policies, rec
 	opt := verify.CheckOptions{Record: rec}
 	if now != nil {
 		if err := now.extends(ctx, policy, files[i].Checkpoint); err != nil {
-			return nil, err
+			return nil, broken(ctx, err, files[i].Receipt, rec, now)
 		}
 		opt.Head = &now.signed
 	}
@@ -145,25 +152,25 @@ func supportOf(files []receiptFile, i int) []verify.Support {
 
 // A verdict is what --json prints for a receipt.
 type verdict struct {
-	File     string         `json:"file"`
-	Holds    bool           `json:"holds"`
-	Error    string         `json:"error,omitempty"`
-	Missing  bool           `json:"not_shown,omitzero"`
-	Origin   string         `json:"origin,omitempty"`
-	Size     int64          `json:"size,omitzero"`
-	Index    int64          `json:"index"`
-	ID       record.ID      `json:"id,omitempty"`
-	Type     record.Type    `json:"type,omitempty"`
-	Full     bool           `json:"full"`
-	Standing string         `json:"standing,omitempty"`
-	Codes    []rules.Code   `json:"codes,omitempty"`
-	Findings []rules.Code   `json:"findings,omitempty"`
-	Signers  []signerJSON   `json:"signers,omitempty"`
-	Times    *timesJSON     `json:"times,omitempty"`
-	Dated    string         `json:"decided_at_lies,omitempty"`
-	Clauses  []clauseJSON   `json:"clauses,omitempty"`
-	Payload  jsontext.Value `json:"payload,omitempty"`
-	Evidence *evidence      `json:"evidence,omitempty"`
+	File     string           `json:"file"`
+	Holds    bool             `json:"holds"`
+	Error    string           `json:"error,omitempty"`
+	Missing  bool             `json:"not_shown,omitzero"`
+	Origin   string           `json:"origin,omitempty"`
+	Size     int64            `json:"size,omitzero"`
+	Index    int64            `json:"index"`
+	ID       record.ID        `json:"id,omitempty"`
+	Type     record.Type      `json:"type,omitempty"`
+	Full     bool             `json:"full"`
+	Standing string           `json:"standing,omitempty"`
+	Codes    []rules.Code     `json:"codes,omitempty"`
+	Findings []rules.Code     `json:"findings,omitempty"`
+	Signers  []signerJSON     `json:"signers,omitempty"`
+	Times    *timesJSON       `json:"times,omitempty"`
+	Dated    string           `json:"decided_at_lies,omitempty"`
+	Clauses  []clauseJSON     `json:"clauses,omitempty"`
+	Payload  jsontext.Value   `json:"payload,omitempty"`
+	Evidence *verify.Evidence `json:"evidence,omitempty"`
 }
 
 // timesJSON is between which times a record was signed and logged, as witnesses
@@ -233,9 +240,8 @@ func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) er
 		return werr
 	}
 	v := verdict{File: path, Holds: outcome(p, err) == nil, Index: -1, Missing: errors.Is(err, verify.ErrNotShown)}
-	var fork *verify.ForkError
-	if errors.As(err, &fork) {
-		v.Evidence = evidenceOf(fork)
+	if accused := (accusedError{}); errors.As(err, &accused) {
+		v.Evidence = &accused.evidence
 	}
 	if err != nil {
 		v.Error = err.Error()
