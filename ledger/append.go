@@ -47,6 +47,9 @@ func (w *writer) append(in []*waiter) (*published, error) {
 	}
 	if w.overlay.Amended() {
 		w.l.keys.forget()
+		if err := w.amended(); err != nil {
+			return nil, w.l.halt(err)
+		}
 	}
 	w.l.head.Store(p)
 	w.l.heads.grew(p.Size)

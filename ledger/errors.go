@@ -30,10 +30,12 @@ var (
 	ErrVoidSigner = errors.New("only what deciders, registrars or appeals officers signed is logged as void")
 )
 
-// The codes of admission: what the rules can't judge, for want of a clock.
+// The codes of admission: what the rules can't judge, for want of a clock or of the
+// log's private key.
 const (
 	IATAhead     rules.Code = "admission.iat_ahead"
 	DraftExpired rules.Code = "admission.draft_expired"
+	LogKeyUnfit  rules.Code = "admission.log_key"
 )
 
 // Explain is rules.Explain for the codes of admission, too.
@@ -43,6 +45,8 @@ func Explain(code rules.Code) string {
 		return "A signature is dated later than the ledger's clock allows."
 	case DraftExpired:
 		return "A signature is older than this ledger accepts: sign again."
+	case LogKeyUnfit:
+		return "With these log keys the ledger could not sign any more."
 	}
 	return rules.Explain(code)
 }

@@ -58,7 +58,10 @@ func Init(ctx context.Context, cfg Config, charter []byte) (Outcome, error) {
 	if head, err = cfg.Log.Head(ctx); err != nil {
 		return Outcome{}, err
 	}
-	note, err := l.sign(head)
+	if err := l.checkKeys(r.Payload().(*record.Charter).Terms); err != nil {
+		return Outcome{}, err
+	}
+	note, err := l.sign(head, l.signers()...)
 	if err != nil {
 		return Outcome{}, err
 	}

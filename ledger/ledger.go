@@ -50,6 +50,14 @@ type Config struct {
 	Signer note.Signer
 	VKey   string
 
+	// PQ, if set, adds the log's own ML-DSA-44 cosignature to each checkpoint
+	// while the charter in force names its key; see Ledger.PQ.
+	PQ *verify.LogSigner
+
+	// Former are verifier keys that signed checkpoints of this log before:
+	// what was signed last, and is kept, may be by them.
+	Former []string
+
 	// Guard is the path of the guard file. Required. It is best kept on
 	// another disk than Log.
 	Guard string
@@ -125,7 +133,8 @@ func (c Config) checked() (Config, error) {
 type Ledger struct {
 	cfg    Config
 	origin string
-	own    *verify.Policy // this ledger's own key, without witnesses
+	own    *verify.Policy // this ledger's own keys, also former ones, without witnesses
+	pq     atomic.Bool    // the charter in force names Config.PQ
 	guard  *guard
 	keys   keyring
 	roots  roots
@@ -178,9 +187,9 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 }
 
 func newLedger(cfg Config) (*Ledger, error) {
-	own, err := verify.ParsePolicy([]byte("log " + cfg.VKey + "\nquorum none\n"))
+	own, err := ownPolicy(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("ledger: Config.VKey: %w", err)
+		return nil, fmt.Errorf("ledger: Config.VKey, PQ or Former: %w", err)
 	}
 	l := &Ledger{
 		cfg: cfg, origin: cfg.Signer.Name(), own: own, keys: keyring{store: cfg.State},

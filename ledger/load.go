@@ -19,8 +19,8 @@ import (
 func (l *Ledger) tiles() tileReader { return tileReader{context.Background(), l.cfg.Log} }
 
 // load is what every start does, after a crash or not: find the head, check it
-// against the guard, sign it if it is not signed yet, replay what the state has
-// not seen. It reads the right edge of the tree and the state's cursor, not the
+// against the guard, replay what the state has not seen, sign the head if it is not
+// signed yet and the charter names the key. It reads the right edge of the tree and the state's cursor, not the
 // log.
 func (l *Ledger) load(ctx context.Context) error {
 	head, err := l.cfg.Log.Head(ctx)
@@ -48,15 +48,9 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 	if err := l.mayGoOn(ctx, head); err != nil {
 		return err
 	}
-	p, err := l.writer.publish(head)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrHalted, err)
-	}
-	if err := l.replay(ctx, head); err != nil {
+	if err := l.replay(ctx, head); err != nil { // who may sign is in the log
 		return err
 	}
-	l.head.Store(p)
-	l.heads.began = p
 	info, err := l.keys.charter()
 	if err != nil {
 		return err
@@ -64,6 +58,15 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 	if info.Charter.Ledger != l.origin {
 		return fmt.Errorf("the log key is named %q, but the charter founds %q", l.origin, info.Charter.Ledger)
 	}
+	if err := l.checkKeys(info.Charter.Terms); err != nil {
+		return err
+	}
+	p, err := l.writer.publish(head)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHalted, err)
+	}
+	l.head.Store(p)
+	l.heads.began = p
 	if why := l.unmarkable(l.cfg.State); why != "" {
 		l.unmarked(why)
 	}
@@ -74,11 +77,7 @@ func (l *Ledger) loadHead(ctx context.Context, head tree.Head) error {
 // mayGoOn checks, before anything is signed, that the log fits what was signed
 // before, and asks Config.BeforeSigning.
 func (l *Ledger) mayGoOn(ctx context.Context, head tree.Head) error {
-	err := checkRoot(&l.writer.nodes, head)
-	if err == nil {
-		err = l.writer.extends(l.guard.last, head)
-	}
-	if err != nil {
+	if err := l.writer.fits(head); err != nil {
 		return fmt.Errorf("%w: %w", ErrHalted, err)
 	}
 	if err := l.loadWitnessed(head); err != nil {
@@ -88,7 +87,7 @@ func (l *Ledger) mayGoOn(ctx context.Context, head tree.Head) error {
 		return nil
 	}
 	l.head.Store(&published{Checkpoint: verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root}, nodes: l.writer.nodes.snapshot()})
-	err = l.cfg.BeforeSigning(ctx, l)
+	err := l.cfg.BeforeSigning(ctx, l)
 	l.head.Store(nil) // the rules read the tree without it
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docket-ledger/docket/ledger/tree"
@@ -13,10 +14,7 @@ import (
 // publish signs the checkpoint of a committed tree and makes it durable in the
 // guard. It signs nothing that does not extend what it signed last.
 func (w *writer) publish(head tree.Head) (*published, error) {
-	if err := checkRoot(&w.nodes, head); err != nil {
-		return nil, err
-	}
-	if err := w.extends(w.l.guard.last, head); err != nil {
+	if err := w.fits(head); err != nil {
 		return nil, err
 	}
 	p := &published{
@@ -24,22 +22,30 @@ func (w *writer) publish(head tree.Head) (*published, error) {
 		nodes:      w.nodes.snapshot(),
 		support:    &supportCache{made: map[int64]verify.Support{}},
 	}
-	if w.l.guard.last.Size == head.Size {
+	if w.l.guard.last.Size == head.Size && w.l.signedNow(w.l.guard.note) {
 		p.note = w.l.guard.note
 		return p, nil
 	}
 	var err error
-	if p.note, err = w.l.sign(head); err != nil {
+	if p.note, err = w.l.sign(head, w.l.signers()...); err != nil {
 		return nil, err
 	}
 	return p, w.l.guard.write(p.note, p.Checkpoint)
 }
 
-// sign signs a checkpoint and checks the signature, once for all receipts that
+// fits checks that head is the tree of w.nodes and extends what was signed last.
+func (w *writer) fits(head tree.Head) error {
+	if err := checkRoot(&w.nodes, head); err != nil {
+		return err
+	}
+	return w.extends(w.l.guard.last, head)
+}
+
+// sign signs a checkpoint and checks the signatures, once for all receipts that
 // rest on it.
-func (l *Ledger) sign(head tree.Head) ([]byte, error) {
+func (l *Ledger) sign(head tree.Head, signers ...note.Signer) ([]byte, error) {
 	c := verify.Checkpoint{Origin: l.origin, Size: head.Size, Root: head.Root}
-	signed, err := c.Sign(l.cfg.Signer)
+	signed, err := c.Sign(signers...)
 	if err != nil {
 		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", head.Size, err)
 	}
@@ -49,7 +55,8 @@ func (l *Ledger) sign(head tree.Head) ([]byte, error) {
 	return signed, nil
 }
 
-// readGuard opens the guard, whose checkpoint must be signed by this ledger.
+// readGuard opens the guard, whose checkpoint must be signed by this ledger, with
+// a key of now or a former one.
 func (l *Ledger) readGuard() error {
 	g, err := openGuard(l.cfg.Guard)
 	if err != nil {

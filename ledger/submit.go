@@ -199,8 +199,13 @@ func (l *Ledger) refuse(code rules.Code, detail error) error {
 	return &RefusedError{Codes: []rules.Code{code}, Detail: detail}
 }
 
-// admissible adds what needs a clock.
+// admissible adds what needs a clock or the log key.
 func (l *Ledger) admissible(r record.Checked) error {
+	if p, ok := r.Payload().(*record.CharterAmend); ok {
+		if err := l.keepsKey(p); err != nil {
+			return err
+		}
+	}
 	info, err := l.keys.charter()
 	if err != nil {
 		return err

@@ -59,18 +59,21 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	return Checkpoint{lines[0], size, root}, nil
 }
 
-// Sign returns c as a note signed by signer, whose name must be c.Origin. The
-// other errors are those of signer, or say that c is not a checkpoint that
+// Sign returns c as a note signed by signers, in this order; the name of each must
+// be c.Origin, and the first has to be of Ed25519 in a log that others read. The
+// other errors are those of the signers, or say that c is not a checkpoint that
 // ParseCheckpoint accepts.
-func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
+func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
 	text := c.Text()
 	if _, err := ParseCheckpoint(text); err != nil {
 		return nil, err
 	}
-	if signer.Name() != c.Origin {
-		return nil, fmt.Errorf("checkpoint of %s: the signer's name is %s", c.Origin, signer.Name())
+	for _, s := range signers {
+		if s.Name() != c.Origin {
+			return nil, fmt.Errorf("checkpoint of %s: the signer's name is %s", c.Origin, s.Name())
+		}
 	}
-	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	signed, err := note.Sign(&note.Note{Text: text}, signers...)
 	if err != nil {
 		return nil, fmt.Errorf("sign checkpoint of %s: %w", c.Origin, err)
 	}

@@ -15,6 +15,7 @@ func main() {
 		Example: "docketd serve --data /var/lib/docket --listen 127.0.0.1:8440",
 		Commands: []cli.Command{
 			{Name: "key", Short: "makes the log key and the machine key of a new ledger", Run: key},
+			{Name: "key succeed", Short: "hands the log over to its next key", Run: succeedKey},
 			{Name: "init", Short: "begins a ledger with its signed charter", Run: initialise},
 			{Name: "serve", Short: "serves a ledger until SIGINT or SIGTERM", Run: serve},
 			{Name: "status", Short: "tells how a ledger stands, running or not", Run: status},

@@ -143,7 +143,7 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want int
 	}{{errors.New("no"), 1}, {os.ErrExist, 1}, {os.ErrPermission, 3}} {
-		if got := cli.Code(explain(test.err)); got != test.want {
+		if got := cli.Code(explain("the charter", test.err)); got != test.want {
 			t.Errorf("%v: exit code %d, want %d", test.err, got, test.want)
 		}
 	}

@@ -29,6 +29,8 @@ const drainTime = 30 * time.Second
 // settings are what the command line says.
 type settings struct {
 	data, guard, public string
+	logKey              string
+	pq                  bool
 	listeners           listeners
 	limits              api.Limits
 }
@@ -48,12 +50,16 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	defer set.listeners.close()
 	metrics := ledger.NewMetrics()
-	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics})
+	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics, LogKey: set.logKey})
 	if err != nil {
 		if errors.Is(err, ledger.ErrEmpty) {
 			err = fmt.Errorf("%w: docketd init --data %s --charter FILE begins it", err, set.data)
 		}
 		return cli.Unknown(err)
+	}
+	if set.pq && !dir.Ledger.PQ() {
+		err := fmt.Errorf("--pq: there is no ML-DSA-44 key (docketd key --data %s --pq makes it), or the charter in force does not name it (docket charter amend)", set.data)
+		return errors.Join(err, dir.Close())
 	}
 	waiting, err := openDrafts(filepath.Join(set.data, "drafts"), dir.Ledger, log)
 	if err != nil {
@@ -79,6 +85,8 @@ func parseServe(args []string) (*settings, error) {
 	flags.StringVar(&l.submit, "submit-listen", "", "`address` that takes records and drafts, and serves the rest as well; --listen only reads then")
 	flags.StringVar(&l.admin, "admin-listen", "", "`address` for /healthz, /readyz and /metrics, without TLS; the others don't have them then")
 	flags.StringVar(&set.guard, "guard", "", "guard `file`, best on another disk (default guard in the data directory)")
+	flags.StringVar(&set.logKey, "log-key", "", "`URI` of the log key in a token, pkcs11:…, in place of keys/log.key in the data directory")
+	flags.BoolVar(&set.pq, "pq", false, "refuse to serve without the log's own ML-DSA-44 signature line, which is there whenever the charter names its key")
 	flags.StringVar(&l.cert, "tls-cert", "", "certificate `file` (PEM); with --tls-key. A renewed one is taken without a restart")
 	flags.StringVar(&l.key, "tls-key", "", "private key `file` of the certificate (PEM)")
 	flags.StringVar(&set.public, "public-url", "", "the `URL` under which the ledger is reached, if a proxy stands before it")

@@ -54,6 +54,16 @@ func (e *exam) amend(p *record.CharterAmend) error {
 	return e.putJSON(rowCharter, next)
 }
 
+// ReadPending returns the terms of the amendment that waits to be in force, nil if
+// there is none.
+func ReadPending(state State) (*record.Terms, error) {
+	a, err := readJSON[amendRow](state, rowAmend)
+	if err != nil || a == nil {
+		return nil, err
+	}
+	return &a.Terms, nil
+}
+
 // with returns the charter with other terms in force.
 func (c *CharterInfo) with(terms record.Terms) *CharterInfo {
 	charter := *c.Charter

@@ -159,18 +159,26 @@ func (c *checker) layout() error {
 
 // keys looks at the keys, and finds out whose the log is.
 func (c *checker) keys() {
-	signer, vkey, err := readLogKey(c.dir)
+	key, err := readLogKey(c.dir, "")
+	if err == nil {
+		err = key.close()
+	}
 	if err != nil {
 		c.fault("keys", doKeys, "%v", err)
-		b, readErr := os.ReadFile(filepath.Join(c.dir, "keys", "log.vkey"))
-		if vkey = strings.TrimSpace(string(b)); readErr != nil {
-			return
-		}
-	} else {
-		c.rep.Origin = signer.Name()
 	}
-	if own, err := verify.ParsePolicy([]byte("log " + vkey + "\nquorum none\n")); err == nil {
-		c.own, c.rep.Origin = own, own.Logs()[0].Key.Name
+	if vkey, err := readVKey(c.dir, current); err == nil {
+		former, err := formerKeys(c.dir)
+		if err != nil {
+			c.fault("keys", doKeys, "%v", err)
+		}
+		lines := ""
+		for _, k := range append([]string{vkey.String()}, former...) {
+			lines += "log " + k + "\n"
+		}
+		if c.own, err = verify.ParsePolicy([]byte(lines + "quorum none\n")); err != nil {
+			c.fault("keys", doKeys, "%v", err)
+		}
+		c.rep.Origin = vkey.Name
 	}
 	if _, err := keyfile.Read(filepath.Join(c.dir, "keys", "machine.jwk"), nil); err != nil {
 		c.fault("keys/machine.jwk", doKeys, "%v", err)

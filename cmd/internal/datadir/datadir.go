@@ -2,8 +2,11 @@
 // together: the one place, besides tests, where engines are named.
 //
 //	VERSION            1; a newer one is refused
-//	keys/log.key       the private log key, as x/mod/sumdb/note spells it
+//	keys/log.key       the private log key, or where it is in a token; see keys.go
 //	keys/log.vkey      its verifier key
+//	keys/log-pq.*      the log's own ML-DSA-44 key, if it has one
+//	keys/next*.*       the keys that follow
+//	keys/retired-*.*   those that signed before
 //	keys/machine.jwk   the private key of the machine
 //	log/ state/        databases
 //	checkpoints/       witnessed checkpoints, and what cosigning remembers
@@ -16,8 +19,6 @@ package datadir
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,9 +28,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
-	"github.com/docket-ledger/docket/cmd/internal/keyfile"
+	"github.com/docket-ledger/docket/cmd/internal/pkcs11key"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/state"
 	"github.com/docket-ledger/docket/ledger/tree"
@@ -38,33 +37,6 @@ import (
 
 // version is the layout of a data directory that this program writes.
 const version = 1
-
-// CreateKeys makes the log key and the machine key of a new ledger in dir, which
-// it makes if need be. It overwrites nothing: the error wraps fs.ErrExist if
-// there is a key.
-func CreateKeys(dir, origin string) (vkey string, machine crypto.PublicKey, err error) {
-	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
-		return "", nil, err
-	}
-	if err := checkVersion(dir); err != nil {
-		return "", nil, err
-	}
-	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
-	if err != nil {
-		return "", nil, err
-	}
-	if err := create(filepath.Join(dir, "keys", "log.key"), skey+"\n", 0o600); err != nil {
-		return "", nil, err
-	}
-	if err := create(filepath.Join(dir, "keys", "log.vkey"), vkey+"\n", 0o644); err != nil {
-		return "", nil, err
-	}
-	key, err := keyfile.New(keyfile.EdDSA)
-	if err != nil {
-		return "", nil, err
-	}
-	return vkey, key.Public(), keyfile.Write(filepath.Join(dir, "keys", "machine.jwk"), key, nil)
-}
 
 // create writes a file that must not be there.
 func create(path, text string, mode fs.FileMode) error {
@@ -110,6 +82,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics, if set, are counted into.
 	Metrics *ledger.Metrics
+	// LogKey, if set, is the pkcs11: URI of the log key, in place of what
+	// keys/log.key says.
+	LogKey string
 }
 
 // A Dir is an open data directory.
@@ -119,7 +94,7 @@ type Dir struct {
 	// VKey is the verifier key of its log.
 	VKey string
 
-	parts parts
+	parts *parts
 }
 
 type parts struct {
@@ -127,6 +102,7 @@ type parts struct {
 	cfg   ledger.Config
 	log   *embedded.Log
 	cache interface{ Unref() }
+	keys  []*logKey
 }
 
 // cacheSize is what the databases of a ledger share, in bytes.
@@ -161,24 +137,37 @@ func Open(ctx context.Context, dir string, opt Options) (*Dir, error) {
 // Close answers everyone who waits and closes all parts.
 func (d *Dir) Close() error { return errors.Join(d.Ledger.Close(), d.parts.close()) }
 
-func (p parts) close() error {
+func (p *parts) close() error {
 	defer p.cache.Unref()
-	return errors.Join(p.cfg.State.Close(), p.log.Close())
+	errs := []error{p.cfg.State.Close(), p.log.Close()}
+	for _, k := range p.keys {
+		errs = append(errs, k.close())
+	}
+	return errors.Join(errs...)
 }
 
-func open(ctx context.Context, dir string, opt Options) (parts, error) {
-	if err := refuseBackup(dir); err != nil {
-		return parts{}, err
+// open opens the databases and the keys.
+func open(ctx context.Context, dir string, opt Options) (*parts, error) {
+	p, err := openStores(ctx, dir, opt)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "keys", "log.key")); errors.Is(err, fs.ErrNotExist) {
-		return parts{}, fmt.Errorf("%s holds no log key: make one with docketd key --data %s --origin NAME", dir, dir)
+	if err := p.openKeys(dir, opt); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// openStores opens the databases, so that nobody else has dir open.
+func openStores(ctx context.Context, dir string, opt Options) (*parts, error) {
+	if err := refuseBackup(dir); err != nil {
+		return nil, err
+	}
+	if !exists(keyPath(dir, current+".vkey")) && !exists(keyPath(dir, current+".key")) {
+		return nil, fmt.Errorf("%s holds no log key: make one with docketd key --data %s --origin NAME", dir, dir)
 	}
 	if err := checkVersion(dir); err != nil {
-		return parts{}, err
-	}
-	signer, vkey, err := readLogKey(dir)
-	if err != nil {
-		return parts{}, err
+		return nil, err
 	}
 	cache := state.NewCache(cacheSize)
 	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(dir, "log"), Cache: cache, Logger: opt.Logger})
@@ -187,49 +176,65 @@ func open(ctx context.Context, dir string, opt Options) (parts, error) {
 	}
 	if err != nil {
 		cache.Unref()
-		return parts{}, err
+		return nil, err
 	}
 	st, err := state.Open(state.Config{Dir: filepath.Join(dir, "state"), Cache: cache, Logger: opt.Logger})
 	if err != nil {
 		defer cache.Unref()
-		return parts{}, errors.Join(err, log.Close())
+		return nil, errors.Join(err, log.Close())
 	}
 	guard := opt.Guard
 	if guard == "" {
 		guard = filepath.Join(dir, "guard")
 	}
-	return parts{dir: dir, log: log, cache: cache, cfg: ledger.Config{
-		Log: log, State: st, Signer: signer, VKey: vkey, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
+	return &parts{dir: dir, log: log, cache: cache, cfg: ledger.Config{
+		Log: log, State: st, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
 	}}, nil
 }
 
-// readLogKey reads the private key, whose mode must keep others out, and its
-// verifier key.
-func readLogKey(dir string) (note.Signer, string, error) {
-	path := filepath.Join(dir, "keys", "log.key")
-	info, err := os.Stat(path)
+// openKeys opens the keys that sign, after the rest of a succession that was
+// interrupted.
+func (p *parts) openKeys(dir string, opt Options) error {
+	if err := finishSuccession(dir); err != nil {
+		return err
+	}
+	key, err := readLogKey(dir, opt.LogKey)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, "", fmt.Errorf("%s may be read by others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
-	}
-	b, err := os.ReadFile(path)
+	p.keys = append(p.keys, key)
+	former, err := formerKeys(dir)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	signer, err := note.NewSigner(strings.TrimSpace(string(b)))
+	p.cfg.Signer, p.cfg.VKey, p.cfg.Former = key.LogSigner, key.VKey().String(), former
+	if !exists(keyPath(dir, current+pq+".key")) {
+		return nil
+	}
+	also, err := readKey(dir, current+pq)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s holds no log key: put it back from a backup", path) // never what it holds
+		return err
 	}
-	v, err := os.ReadFile(filepath.Join(dir, "keys", "log.vkey"))
+	p.cfg.PQ = also.LogSigner
+	return nil
+}
+
+// readLogKey opens the log key: that of the URI if it is not empty.
+func readLogKey(dir, uri string) (*logKey, error) {
+	if uri == "" {
+		key, err := readKey(dir, current)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: put it back from its safe; docs/operations.md says what to do if there is no copy", err)
+		}
+		return key, err
+	}
+	vkey, err := readVKey(dir, current)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	vkey := strings.TrimSpace(string(v))
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil || verifier.KeyHash() != signer.KeyHash() {
-		return nil, "", fmt.Errorf("%s is not the verifier key of log.key beside it", filepath.Join(dir, "keys", "log.vkey"))
+	key, err := tokenKey(vkey.Name, uri, pkcs11key.Open)
+	if err != nil {
+		return nil, err
 	}
-	return signer, vkey, nil
+	return matching(key, vkey, keyPath(dir, current+".vkey"))
 }

@@ -156,9 +156,11 @@ func (t *teller) found() (*datadir.Dir, error) {
 		return nil, err
 	}
 	data := t.path("ledger")
-	if t.vkey, _, err = datadir.CreateKeys(data, Origin); err != nil {
+	made, err := datadir.CreateKeys(data, Origin, datadir.KeyOptions{})
+	if err != nil {
 		return nil, err
 	}
+	t.vkey = made.VKey
 	b, err := t.sign(charter(t.vkey, t.subject, time.Now().Unix(), t.jwk), slices.Concat(founders, recovery)...)
 	if err != nil {
 		return nil, err
