@@ -2,7 +2,8 @@
 // trusting only a trust policy. Any log of c2sp.org/tlog-tiles can be copied.
 package main
 
-// main.go has the commands, tell.go what they say and keep.
+// main.go has the commands that copy, tell.go what they say and keep, witness.go
+// those of a witness.
 
 import (
 	"archive/zip"
@@ -28,10 +29,12 @@ func main() { os.Exit(cli.Main(program.Name, program.Run)) }
 
 var program = cli.Program{
 	Name:    "docket-mirror",
-	About:   "keeps a verified copy of a log in a folder, trusting only a trust policy.",
+	About:   "keeps a verified copy of a log in a folder, trusting only a trust policy, and vouches for logs as their witness.",
 	Example: syncExample,
 	Commands: []cli.Command{
 		{Name: "sync", Short: "copies what is new in a log, once", Run: syncOnce},
+		{Name: "witness", Short: "cosigns the checkpoints of logs, as c2sp.org/tlog-witness says", Run: serveWitness},
+		{Name: "witness key", Short: "makes the key of a witness and prints its verifier key", Run: newWitnessKey},
 		cli.Version("docket-mirror"),
 	},
 }

@@ -81,12 +81,16 @@ type Answer struct {
 	Status int
 	Type   string // media type of Body
 	Body   string // signature lines if Status is OK, a size if Conflict, else words
+
+	// Fork is set if the log signed two roots of one size: the one that was
+	// cosigned, and another one in this request, which was refused.
+	Fork *verify.ForkError
 }
 
 const plain = "text/plain; charset=utf-8"
 
 func refuse(status int, format string, args ...any) Answer {
-	return Answer{status, plain, fmt.Sprintf(format, args...) + "\n"}
+	return Answer{Status: status, Type: plain, Body: fmt.Sprintf(format, args...) + "\n"}
 }
 
 // ID names a log in the path of its newest cosigned checkpoint: the SHA-256 of its
@@ -166,10 +170,14 @@ func (w *Witness) extend(r Request, s verify.Signed, at int64) (Answer, error) {
 		}
 	}
 	if r.Old != last.Size {
-		return Answer{Conflict, SizeType, strconv.FormatInt(last.Size, 10) + "\n"}, nil
+		return Answer{Status: Conflict, Type: SizeType, Body: strconv.FormatInt(last.Size, 10) + "\n"}, nil
 	}
 	if err := extends(cp, last, r.Proof); err != nil {
-		return refuse(Unprocessable, "%v", err), nil
+		a := refuse(Unprocessable, "%v", err)
+		if cp.Size == last.Size && cp.Root != last.Root {
+			a.Fork = &verify.ForkError{Old: last, New: cp, OldNote: kept, NewNote: s.Note, Root: cp.Root}
+		}
+		return a, nil
 	}
 	return w.cosign(s, kept, at)
 }
@@ -210,5 +218,5 @@ func (w *Witness) cosign(s verify.Signed, kept []byte, at int64) (Answer, error)
 	if err := w.Store.Swap(s.Checkpoint.Origin, kept, append(note, lines...)); err != nil {
 		return Answer{}, err
 	}
-	return Answer{OK, plain, lines}, nil
+	return Answer{Status: OK, Type: plain, Body: lines}, nil
 }

@@ -203,6 +203,9 @@ func TestAnswers(t *testing.T) {
 		if a.Status != step.status || a.Status == witness.Conflict && (a.Body != step.size || a.Type != "text/x.tlog.size") {
 			t.Errorf("%s: %+v, want status %d", step.name, a, step.status)
 		}
+		if sameSize := step.name == "another tree of the size"; (a.Fork != nil) != sameSize || sameSize && (a.Fork.Check() != nil || !bytes.Equal(a.Fork.OldNote, before) || !bytes.Equal(a.Fork.NewNote, step.r.Checkpoint)) {
+			t.Errorf("%s: the fork is %+v", step.name, a.Fork)
+		}
 		after, err := w.Newest(witness.ID(origin))
 		if err != nil || (a.Status == witness.OK) != (string(after) == string(step.r.Checkpoint)+a.Body) || a.Status != witness.OK && !bytes.Equal(before, after) {
 			t.Errorf("%s: keeps %q (%v), answered %q", step.name, after, err, a.Body)
@@ -335,7 +338,7 @@ func TestEveryByteCounts(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1
 		w := newWitness(t, l)
-			add(t, w, l.request(0, 7))
+		add(t, w, l.request(0, 7))
 		if a, err := w.Add(bad, now); err != nil || a.Status == witness.OK {
 			t.Errorf("byte %d (%q) changed: %+v, %v", i, good[i], a, err)
 		}
