@@ -101,18 +101,7 @@ type tileReader struct {
 }
 
 func (r tileReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	out := make([]tlog.Hash, len(indexes))
-	for i, x := range indexes {
-		t := tlog.TileForIndex(8, x)
-		data, err := r.log.Tile(r.ctx, t.L, t.N, t.W)
-		if err != nil {
-			return nil, err
-		}
-		if out[i], err = tlog.HashFromTile(t, data, x); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return tree.Hashes(r.ctx, r.log).ReadHashes(indexes)
 }
 
 // keptOrTiles reads what is kept, and else tiles.

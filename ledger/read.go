@@ -143,19 +143,5 @@ func (l *Ledger) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	if err != nil || id.Width > tile.Width(id.Level, id.N, head.Size) {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
-	if id.Level != tile.Entries {
-		return l.cfg.Log.Tile(ctx, id.Level, id.N, id.Width)
-	}
-	start := id.N * tile.FullWidth
-	leaves, err := l.cfg.Log.Leaves(ctx, start, start+int64(id.Width))
-	if err != nil {
-		return nil, err
-	}
-	var bundle []byte
-	for _, leaf := range leaves {
-		if bundle, err = tile.AppendEntry(bundle, leaf); err != nil {
-			return nil, err
-		}
-	}
-	return bundle, nil
+	return tree.File(ctx, l.cfg.Log, id)
 }
