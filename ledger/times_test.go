@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -199,5 +200,60 @@ func TestReceiptsAfterSuccession(t *testing.T) {
 	}
 	if after := verify.SupportOf(r.Index, extra.Support); len(after) != len(extra.Support) || extra.Support[len(after)-1].Index <= r.Index {
 		t.Errorf("support %d of %d, none of it after the record", len(after), len(extra.Support))
+	}
+}
+
+// TestServedReceipts: a ledger that logs its own timemarks hands out receipts that
+// prove their times, as soon as witnesses have cosigned.
+func TestServedReceipts(t *testing.T) {
+	w := ledgertest.NewWitnessed(t, nil)
+	trust, err := verify.ParsePolicy(w.WitnessPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosignedNow := func() int64 {
+		w.Cosign("w1 w2")
+		w.Ledger.Look()
+		return w.Now().Unix()
+	}
+	public := cosignedNow()
+	for range 4 {
+		w.Advance(24 * time.Hour)
+		cosignedNow()
+		w.Submit(w.Sign(w.Decision(fmt.Sprintf("case-%s", w.Time(0).String()[8:10])), "dora", "erik"))
+	}
+	w.Advance(2 * time.Minute)
+	before := cosignedNow()
+	w.Advance(2 * time.Minute)
+	cosignedNow() // of the timemark: now signers see it
+	d := w.Submit(w.Sign(w.Decision("case-in-time"), "dora", "erik"))
+	receipt := func() (*verify.Proven, error) {
+		b, err := w.Ledger.Receipt(context.Background(), d.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := verify.ParseReceipt(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Check(trust, nil)
+	}
+	if _, err := receipt(); !errors.Is(err, verify.ErrQuorum) {
+		t.Errorf("before anybody cosigned it: %v", err)
+	}
+	w.Advance(3 * time.Minute)
+	after := cosignedNow()
+	for _, later := range []time.Duration{0, 1000 * time.Hour} {
+		w.Advance(later)
+		cosignedNow()
+		w.Submit(w.Sign(w.Decision(fmt.Sprintf("case-after-%d", int(later.Hours()))), "dora", "erik"))
+		p, err := receipt()
+		if err != nil || !p.Standing.Effective() {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		proven := func(at int64) verify.Bound { return verify.Bound{At: at, Proven: true} }
+		if want := (verify.Times{NotBefore: proven(before), Logged: proven(before), NotAfter: proven(after)}); p.Times != want || p.Clauses[0].PublishedBy != proven(public) {
+			t.Errorf("%v later: %+v, public %+v; want %+v, %v", later, p.Times, p.Clauses[0].PublishedBy, want, public)
+		}
 	}
 }
