@@ -166,19 +166,10 @@ func (c *checker) keys() {
 	if err != nil {
 		c.fault("keys", doKeys, "%v", err)
 	}
-	if vkey, err := readVKey(c.dir, current); err == nil {
-		former, err := formerKeys(c.dir)
-		if err != nil {
-			c.fault("keys", doKeys, "%v", err)
-		}
-		lines := ""
-		for _, k := range append([]string{vkey.String()}, former...) {
-			lines += "log " + k + "\n"
-		}
-		if c.own, err = verify.ParsePolicy([]byte(lines + "quorum none\n")); err != nil {
-			c.fault("keys", doKeys, "%v", err)
-		}
-		c.rep.Origin = vkey.Name
+	if c.own, err = ownPolicy(c.dir); err != nil {
+		c.fault("keys", doKeys, "%v", err)
+	} else {
+		c.rep.Origin = c.own.Logs()[0].Key.Name
 	}
 	if _, err := keyfile.Read(filepath.Join(c.dir, "keys", "machine.jwk"), nil); err != nil {
 		c.fault("keys/machine.jwk", doKeys, "%v", err)

@@ -322,4 +322,21 @@ func formerKeys(dir string) ([]string, error) {
 	return former, nil
 }
 
+// ownPolicy is the policy that takes what the log key, or one before it, signed.
+func ownPolicy(dir string) (*verify.Policy, error) {
+	vkey, err := readVKey(dir, current)
+	if err != nil {
+		return nil, err
+	}
+	former, err := formerKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	lines := ""
+	for _, key := range append([]string{vkey.String()}, former...) {
+		lines += "log " + key + "\n"
+	}
+	return verify.ParsePolicy([]byte(lines + "quorum none\n"))
+}
+
 func keyPath(dir, file string) string { return filepath.Join(dir, "keys", file) }

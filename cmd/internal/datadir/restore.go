@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docket-ledger/docket/ledger"
@@ -132,13 +132,13 @@ func Restore(ctx context.Context, to string, opt RestoreOptions) (*Restored, err
 	if err := errors.Join(r.fill(ctx, log), log.Close()); err != nil {
 		return nil, err
 	}
-	return &r.done, r.finish()
+	return &r.done, errors.Join(r.finish(), r.signer.close())
 }
 
 type restorer struct {
 	to     string
 	opt    RestoreOptions
-	signer note.Signer
+	signer *logKey
 	own    *verify.Policy
 	known  []statement // what is restored must extend all of these
 	mirror *statement  // nil without one
@@ -157,7 +157,8 @@ func (r *restorer) begin() error {
 		return err
 	}
 	keys, foreign := r.opt.Keys, func(name string) bool {
-		return !strings.HasPrefix(name, "log.") && !strings.HasPrefix(name, "machine.")
+		kind, _, _ := strings.Cut(name, ".")
+		return !slices.Contains([]string{current, current + pq, next, next + pq, "machine"}, kind) && !strings.HasPrefix(kind, "retired-")
 	}
 	if keys == "" {
 		keys, foreign = filepath.Join(r.opt.Backup, "keys"), nil
@@ -165,17 +166,17 @@ func (r *restorer) begin() error {
 	if err := copyFolder(keys, filepath.Join(r.to, "keys"), foreign); err != nil {
 		return err
 	}
-	signer, vkey, err := readLogKey(r.to)
+	key, err := readLogKey(r.to, "")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s has no log.key and log.vkey: name the folder that has them with --keys", ErrKeys, keys)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKeys, err)
 	}
-	if r.own, err = verify.ParsePolicy([]byte("log " + vkey + "\nquorum none\n")); err != nil {
+	r.signer = key
+	if r.own, err = ownPolicy(r.to); err != nil {
 		return err
 	}
-	r.signer = signer
 	r.done.Origin = r.own.Logs()[0].Key.Name
 	if len(r.opt.Policies) == 0 {
 		r.opt.Policies = verify.Policies{r.own}
