@@ -341,6 +341,20 @@ func (p *peer) feed(t testing.TB, head verify.Signed) {
 	}
 }
 
+// feedFrom shows the head of a log to a witness that has a smaller one.
+func (p *peer) feedFrom(t testing.TB, old int64, l *testLog) {
+	t.Helper()
+	head := l.Head()
+	proof, err := l.Consistency(context.Background(), old, head.Checkpoint.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := p.core.Add(witness.Request{Old: old, Proof: proof, Checkpoint: head.Note}.Marshal(), time.Now().Unix())
+	if err != nil || a.Status != witness.OK {
+		t.Fatalf("%+v, %v", a, err)
+	}
+}
+
 // A bench is a log with three witnesses, of whom two are the quorum.
 type bench struct {
 	t      *testing.T
