@@ -55,6 +55,7 @@ var program = cli.Program{
 		{Name: "sign", Short: "signs a draft", Run: sign},
 		{Name: "inbox", Short: "lists the drafts that wait for your signature", Run: inbox},
 		{Name: "submit", Short: "sends a draft to the ledger and keeps the receipt", Run: submit},
+		{Name: "receipt upgrade", Short: "gets the receipt that witnesses have cosigned", Run: receiptUpgrade},
 		{Name: "show", Short: "says in words what a draft, record or receipt states", Run: show},
 		cli.Version("docket"),
 	}),

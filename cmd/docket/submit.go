@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/api/problem"
@@ -22,6 +23,7 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 	flags.StringVar(&s.url, "ledger", "", "`URL` of the ledger, required")
 	flags.StringVar(&s.trust, "policy", "", "trust policy `file`; without it the receipt is checked with the key that is remembered, or that the ledger names itself")
 	flags.BoolVar(&s.void, "void", false, "if the rules refuse it, log it as void, to show for ever that it was tried; needs your key, which has signed it")
+	flags.DurationVar(&s.wait, "wait-witnessed", 0, "wait so long, a `duration`, for a receipt that enough witnesses have cosigned; the plain one is kept until it is there")
 	flags.StringVar(&s.out, "out", "", "write the receipt to this `file` (default DRAFT.tlog-proof, without the ending of DRAFT)")
 	args, err := keys.parse(flags, args, 1, 1, "DRAFT", "docket submit decision.draft --ledger https://ledger.example.com\n"+
 		"  docket submit draft-… --key my.jwk --ledger https://ledger.example.com")
@@ -57,6 +59,7 @@ func submit(ctx context.Context, args []string, std cli.Streams) error {
 type submission struct {
 	file, url, trust, out string
 	void                  bool
+	wait                  time.Duration
 	client                *client.Client
 	draft                 *record.Unverified
 	key                   *identity // nil if none is named
@@ -105,7 +108,50 @@ func (s *submission) send(ctx context.Context, std cli.Streams) error {
 	if err := replaceFile(s.out, logged.Receipt, 0o644); err != nil {
 		return err
 	}
-	return printRecorded(logged, s.out, s.url, std)
+	if s.wait == 0 || logged.Witnessed {
+		if err := printRecorded(logged, s.out, s.url, std); err != nil || logged.Witnessed || s.trust == "" {
+			return err
+		}
+		return s.hint(std)
+	}
+	witnessed, err := f.Witnessed(ctx, logged.Proven.ID, s.wait)
+	if err != nil {
+		return errors.Join(printRecorded(logged, s.out, s.url, std), s.unwitnessed(err))
+	}
+	witnessed.Known = logged.Known
+	if err := replaceFile(s.out, witnessed.Receipt, 0o644); err != nil {
+		return err
+	}
+	if err := printRecorded(witnessed, s.out, s.url, std); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.Out, "%s\n", cosigners(witnessed))
+	return err
+}
+
+// hint says, if the trust policy demands witnesses, how to get their receipt.
+func (s *submission) hint(std cli.Streams) error {
+	policy, err := trustIn(s.trust)
+	if err != nil || policy.Quorum() == "none" {
+		return err
+	}
+	_, err = fmt.Fprintf(std.Err, "docket: too few witnesses of your trust policy have cosigned it so far. When they have:\n  docket receipt upgrade %s --ledger %s --policy %s\n",
+		quoted(s.out), quoted(s.url), quoted(s.trust))
+	return err
+}
+
+// unwitnessed says that the record is logged, and how to get the other receipt
+// later.
+func (s *submission) unwitnessed(err error) error {
+	trust := s.trust
+	if trust == "" {
+		trust = "TRUST"
+	}
+	again := fmt.Errorf("%w\nWhen they have:\n  docket receipt upgrade %s --ledger %s --policy %s", notWitnessed(err, s.out), quoted(s.out), quoted(s.url), quoted(trust))
+	if cli.Code(notWitnessed(err, s.out)) == 3 {
+		return cli.Unknown(again)
+	}
+	return again
 }
 
 // kept adds to an error after which nothing is known that nothing is lost, and
