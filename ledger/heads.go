@@ -244,6 +244,9 @@ func (l *Ledger) served() *published {
 	if p, _ := l.heads.last(); p != nil {
 		return p
 	}
+	if l.heads.began == nil { // nothing is signed yet
+		return l.head.Load()
+	}
 	return l.heads.began
 }
 

@@ -31,6 +31,7 @@ type settings struct {
 	data, guard, public string
 	logKey              string
 	pq                  bool
+	witnessPolicy       string
 	listeners           listeners
 	limits              api.Limits
 }
@@ -50,7 +51,11 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	defer set.listeners.close()
 	metrics := ledger.NewMetrics()
-	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics, LogKey: set.logKey})
+	asking, err := readWitnesses(set.data, set.witnessPolicy, log)
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics, LogKey: set.logKey, Witnesses: asking.options()})
 	if err != nil {
 		if errors.Is(err, ledger.ErrEmpty) {
 			err = fmt.Errorf("%w: docketd init --data %s --charter FILE begins it", err, set.data)
@@ -65,14 +70,19 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return errors.Join(cli.Unknown(err), dir.Close())
 	}
-	site := api.NewSite(dir.Ledger, api.Options{Logger: log, Registry: registry(metrics), Drafts: waiting,
+	site := api.NewSite(dir.Ledger, api.Options{Logger: log, Registry: registry(append(metrics.Collectors(), asking.collectors()...)), Drafts: waiting,
 		PublicURL: set.public, Limits: set.limits})
 	ctl, err := openControl(set.data, (&operator{dir: dir, since: time.Now()}).handler())
 	if err != nil {
 		return errors.Join(cli.Unknown(err), dir.Close())
 	}
+	if err := asking.start(ctx, dir.Ledger); err != nil {
+		return errors.Join(cli.Unknown(err), ctl.close(), dir.Close())
+	}
 	set.listeners.announce(std.Err, dir.VKey)
-	return errors.Join(run(ctx, set.listeners.servers(site, log), dir.Ledger), ctl.close(), dir.Close())
+	err = run(ctx, set.listeners.servers(site, log), dir.Ledger)
+	asking.stop()
+	return errors.Join(err, ctl.close(), dir.Close())
 }
 
 // parseServe reads the command line.
@@ -87,6 +97,7 @@ func parseServe(args []string) (*settings, error) {
 	flags.StringVar(&set.guard, "guard", "", "guard `file`, best on another disk (default guard in the data directory)")
 	flags.StringVar(&set.logKey, "log-key", "", "`URI` of the log key in a token, pkcs11:…, in place of keys/log.key in the data directory")
 	flags.BoolVar(&set.pq, "pq", false, "refuse to serve without the log's own ML-DSA-44 signature line, which is there whenever the charter names its key")
+	flags.StringVar(&set.witnessPolicy, "witness-policy", "", "trust policy `file` with the witnesses that are asked to cosign, their URLs and the quorum of a witnessed checkpoint")
 	flags.StringVar(&l.cert, "tls-cert", "", "certificate `file` (PEM); with --tls-key. A renewed one is taken without a restart")
 	flags.StringVar(&l.key, "tls-key", "", "private key `file` of the certificate (PEM)")
 	flags.StringVar(&set.public, "public-url", "", "the `URL` under which the ledger is reached, if a proxy stands before it")
@@ -166,9 +177,9 @@ func run(ctx context.Context, servers []server, l *ledger.Ledger) error {
 }
 
 // registry holds the metrics of the ledger and of this process.
-func registry(m *ledger.Metrics) *prometheus.Registry {
+func registry(all []prometheus.Collector) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(m.Collectors()...)
+	r.MustRegister(all...)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }

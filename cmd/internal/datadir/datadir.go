@@ -85,6 +85,8 @@ type Options struct {
 	// LogKey, if set, is the pkcs11: URI of the log key, in place of what
 	// keys/log.key says.
 	LogKey string
+	// Witnesses, if set, cosign; only Open knows them.
+	Witnesses *Witnesses
 }
 
 // A Dir is an open data directory.
@@ -126,6 +128,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Dir, error) {
 	p, err := open(ctx, dir, opt)
 	if err != nil {
 		return nil, err
+	}
+	if err := withWitnesses(&p.cfg, dir, opt.Witnesses); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
 	l, err := ledger.Open(ctx, p.cfg)
 	if err != nil {
