@@ -66,7 +66,7 @@ func caseEntryOf(e telling.Entry) (caseEntryJSON, error) {
 		return caseEntryJSON{}, err
 	}
 	j := caseEntryJSON{Index: e.Index, ID: e.ID, Type: e.Payload.Head().Type, Standing: standingOf(e.Standing), Codes: e.Standing.Codes,
-		Findings: e.Standing.Findings, SaidVoid: e.SaidVoid, Times: timesOf(e.Times), Clauses: clausesOf(e.Clauses, e.Times), Payload: draft.PayloadBytes()}
+		Findings: e.Standing.Findings, SaidVoid: e.SaidVoid, Times: timesOf(e.Times), Clauses: clausesOf(e.Clauses, telling.AtDecision(e.Payload, e.Times)), Payload: draft.PayloadBytes()}
 	if e.Status != nil {
 		j.Status, j.Contested = e.Status.Status, e.Status.Contested
 	}

@@ -246,7 +246,7 @@ func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) er
 	if err != nil {
 		v.Error = err.Error()
 	} else {
-		v.Times, v.Clauses = timesOf(p.Times), clausesOf(p.Clauses, p.Times)
+		v.Times, v.Clauses = timesOf(p.Times), clausesOf(p.Clauses, telling.AtDecision(p.Record.Payload(), p.Times))
 		if d, ok := p.Record.Payload().(*record.Decision); ok {
 			v.Dated = telling.Lies(d.DecidedAt, p.Times)
 		}
@@ -372,7 +372,7 @@ func clause(c verify.CitedClause, p *verify.Proven) string {
 		first = min(first, h.IAT)
 	}
 	text := fmt.Sprintf("%q: %s, version %d, clause %s, published as entry %d, %s",
-		c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, telling.Public(c, p.Times, first))
+		c.Clause.Title, c.Ground.Policy, c.Ground.Version, c.Ground.Clause, c.Published, telling.Public(c, telling.AtDecision(p.Record.Payload(), p.Times), first))
 	if c.Historic {
 		text += "; a text from before the ledger"
 	}

@@ -124,7 +124,7 @@ func (w *writer) entry(e Entry) {
 		w.line("    %-13s%s (%s), claims %s", "signed by", s.Holder, role, record.Time(s.Header.IAT))
 	}
 	for _, c := range e.Clauses {
-		w.line("    %-13s%s", "under", Clause(c, e.Times, earliest(e.Signers)))
+		w.line("    %-13s%s", "under", Clause(c, AtDecision(e.Payload, e.Times), earliest(e.Signers)))
 		w.text("", c.Clause.Text)
 	}
 	w.payload(e.Payload)

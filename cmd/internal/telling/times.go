@@ -37,6 +37,15 @@ func how(b verify.Bound) string {
 	return "claimed"
 }
 
+// AtDecision returns the times that count for what was public when it was decided:
+// none of a decision that was recorded afterwards, of which nothing is proven.
+func AtDecision(p record.Payload, t verify.Times) verify.Times {
+	if d, ok := p.(*record.Decision); ok && d.Retrospective != nil {
+		return verify.Times{}
+	}
+	return t
+}
+
 // Public says for how many days a clause had been public when a record under it was
 // signed: at least so many by what witnesses show, else by what signers claim
 // (signed is the earliest iat of the record).
@@ -93,7 +102,7 @@ func Dated(p record.Payload, t verify.Times) string {
 	case Before:
 		return fmt.Sprintf("it says that it was taken at %s: before these times, so that date is only claimed", d.DecidedAt)
 	case After:
-		return fmt.Sprintf("it says that it was taken at %s: after these times, which can't be true", d.DecidedAt)
+		return fmt.Sprintf("it says that it was taken at %s: after these times, when witnesses had seen it in the log", d.DecidedAt)
 	}
 	return ""
 }
