@@ -143,7 +143,7 @@ func (d *difference) show(std cli.Streams, asJSON bool) error {
 	say := func(format string, args ...any) { fmt.Fprintln(std.Out, cli.Plain(fmt.Sprintf(format, args...))) }
 	switch small, large := 0, 1; {
 	case d.part():
-		say("PART  %s at entry %d: %s before it the same in both copies", origin, d.common, count(d.common, "entry is", "entries are"))
+		say("PART  %s at entry %d: %s the same in both copies", origin, d.common, count(d.common, "entry before it is", "entries before it are"))
 		for i := range d.copies {
 			fmt.Fprintf(std.Out, "  %-11s%s\n", "in", cli.Plain(fmt.Sprintf("%s, of %d entries: %s", d.names[i], d.size(i), d.entry(i))))
 		}

@@ -53,27 +53,34 @@ type accusedError struct {
 
 func (e accusedError) Unwrap() error { return e.error }
 
-// broken returns err with the evidence that a log does not keep what a receipt
-// promised: both entries at that place, if the log as it is now has another one
-// there; else the two histories. rec is the record of the receipt, or nil.
-func broken(ctx context.Context, err error, r verify.Receipt, rec []byte, now *head) error {
-	var fork *verify.ForkError
-	if !errors.As(err, &fork) {
-		return err
-	}
+// broken finds the evidence that a log does not keep what a receipt promised: both
+// entries at that place, if the log as it is now has another one there; else the
+// two histories that err is about. rec is the record of the receipt, or nil. If
+// there is none, it returns err.
+func broken(ctx context.Context, err error, policy policies, r verify.Receipt, rec []byte, now *head) error {
 	if extra, parseErr := verify.ParseExtra(r.Extra); r.Extra != nil && parseErr == nil {
 		rec = extra.Record
 	}
-	if rec == nil || r.Index >= now.signed.Checkpoint.Size {
+	if rec != nil && r.Index < now.signed.Checkpoint.Size {
+		place, placeErr := now.tree.Place(ctx, r.Index)
+		e := verify.EntryEvidence(verify.NewPlace(r.Checkpoint, r.Index, rec, tlog.RecordHash(rec), r.Proof), place)
+		if placeErr == nil {
+			if _, proveErr := policy.Prove(e); proveErr == nil {
+				return accusedError{fmt.Errorf("--head: the log promised this record as entry %d, and holds another one there: %w", r.Index, decided(err)), e}
+			}
+		}
+	}
+	var fork *verify.ForkError
+	if errors.As(err, &fork) {
 		return accusedError{err, fork.Evidence()}
 	}
-	place, placeErr := now.tree.Place(ctx, r.Index)
-	if placeErr != nil {
-		return accusedError{err, fork.Evidence()}
+	return err
+}
+
+// decided takes the exit code from what could not be found out, once it was.
+func decided(err error) error {
+	if cli.Code(err) == 3 {
+		return errors.New(err.Error())
 	}
-	promised := verify.NewPlace(r.Checkpoint, r.Index, rec, tlog.RecordHash(rec), r.Proof)
-	if promised.Entry == place.Entry || place.Leaf == tlog.RecordHash(rec).String() {
-		return accusedError{err, fork.Evidence()}
-	}
-	return accusedError{err, verify.EntryEvidence(promised, place)}
+	return err
 }

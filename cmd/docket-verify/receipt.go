@@ -118,7 +118,7 @@ func check(ctx context.Context, files []receiptFile, i int, policy policies, rec
 	opt := verify.CheckOptions{Record: rec}
 	if now != nil {
 		if err := now.extends(ctx, policy, files[i].Checkpoint); err != nil {
-			return nil, broken(ctx, err, files[i].Receipt, rec, now)
+			return nil, broken(ctx, err, policy, files[i].Receipt, rec, now)
 		}
 		opt.Head = &now.signed
 	}
@@ -240,8 +240,10 @@ func show(w io.Writer, path string, p *verify.Proven, err error, asJSON bool) er
 		return werr
 	}
 	v := verdict{File: path, Holds: outcome(p, err) == nil, Index: -1, Missing: errors.Is(err, verify.ErrNotShown)}
-	if accused := (accusedError{}); errors.As(err, &accused) {
-		v.Evidence = &accused.evidence
+	var fork *verify.ForkError
+	if errors.As(err, &fork) {
+		e := fork.Evidence()
+		v.Evidence = &e
 	}
 	if err != nil {
 		v.Error = err.Error()

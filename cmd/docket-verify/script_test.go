@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("REF", ref)
-			return caseFiles(filepath.Join(env.WorkDir, "demo"))
+			return errors.Join(caseFiles(filepath.Join(env.WorkDir, "demo")), copies(filepath.Join(env.WorkDir, "demo")))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCode, "flip": flip},
 	})
