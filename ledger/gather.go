@@ -61,7 +61,7 @@ func (g *gathering) all() error {
 			return err
 		}
 	}
-	if err := g.logKey(); err != nil {
+	if err := g.logKeys(); err != nil {
 		return err
 	}
 	return g.times()
@@ -249,21 +249,25 @@ func (g *gathering) between(last int64) ([]int64, error) {
 	return marks, nil
 }
 
-// logKey adds, if only a later amendment names the key that signs the checkpoints,
-// the amendments up to that one.
-func (g *gathering) logKey() error {
-	for _, c := range g.terms {
-		if !slices.Contains(c.terms.LogKeys, g.l.cfg.VKey) {
+// logKeys adds, for each key that signs the checkpoints now and that only a later
+// amendment names, the amendments up to that one.
+func (g *gathering) logKeys() error {
+	keys := []string{g.l.cfg.VKey}
+	if g.l.PQ() {
+		keys = append(keys, g.l.cfg.PQ.VKey().String())
+	}
+	for _, key := range keys {
+		n := slices.IndexFunc(g.terms, func(c change) bool { return slices.Contains(c.terms.LogKeys, key) })
+		if n < 0 || g.terms[n].index <= g.index {
 			continue
 		}
-		if c.index <= g.index {
-			return nil
+		later, err := g.between(g.terms[n].index)
+		if err != nil {
+			return err
 		}
-		later, err := g.between(c.index)
-		if err == nil {
-			_, err = g.add(later)
+		if _, err := g.add(later); err != nil {
+			return err
 		}
-		return err
 	}
 	return nil
 }
