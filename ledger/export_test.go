@@ -17,7 +17,3 @@ func (l *Ledger) Look() {
 		l.marks <- struct{}{}
 	}
 }
-
-// SignsWith lets the ledger believe that its checkpoints are signed with another
-// key, as after a change of the log key.
-func (l *Ledger) SignsWith(vkey string) { l.cfg.VKey = vkey }

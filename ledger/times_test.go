@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/mldsa"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -157,49 +159,72 @@ func TestReceiptRoom(t *testing.T) {
 	}
 }
 
-// TestReceiptsAfterSuccession: once an amendment names another log key, receipts of
-// the records before it show that.
+// TestReceiptsAfterSuccession: once the log has other keys, which amendments name,
+// receipts of the records before show that: each key has its policy.
 func TestReceiptsAfterSuccession(t *testing.T) {
 	w := ledgertest.New(t, nil)
 	d := w.Submit(w.Sign(w.Decision("case-old"), "dora", "erik"))
-	old := trustOf(t, w, "quorum none")
-	skey, vkey, err := note.GenerateKey(nil, ledgertest.Origin)
+	early := cosigned(t, w, d.ID)
+	ed, err := verify.NewLogSigner(ledgertest.Origin, ledgertest.Key("the next log key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := note.NewSigner(skey)
+	secret, err := mldsa.GenerateKey(mldsa.MLDSA44())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, role := range []string{"una", "vic"} { // of whom one signs the amendment
-		w.Submit(w.Sign(&record.KeyEnrol{Holder: role, JWK: ledgertest.JWK(role), Roles: []record.Role{record.RoleAdministration}}, "ada", "ben", role))
+	pq, err := verify.NewLogSigner(ledgertest.Origin, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"una", "vic"} { // of whom one signs the amendments
+		w.Submit(w.Sign(&record.KeyEnrol{Holder: name, JWK: ledgertest.JWK(name), Roles: []record.Role{record.RoleAdministration}}, "ada", "ben", name))
 	}
 	terms := w.Charter().Terms
-	terms.LogKeys = append(terms.LogKeys, vkey)
-	w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "A new log key."}, "ada", "vic"))
-	w.Ledger.SignsWith(vkey)
+	for _, key := range []*verify.LogSigner{ed, pq} {
+		terms.LogKeys = append(terms.LogKeys, key.VKey().String())
+		w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "A new log key."}, "ada", "vic"))
+	}
+	w.Close()
+	w.OpenParts()
+	before := w.Config.Signer
+	w.Config.Former = []string{w.Config.VKey}
+	w.Config.Signer, w.Config.VKey, w.Config.PQ = ed, ed.VKey().String(), pq
+	if _, err := ledger.Succeed(context.Background(), w.Config, []note.Signer{before}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.OpenLedger()
+	handover := cosigned(t, w, d.ID)
+	w.Submit(w.Sign(w.Decision("case-new"), "dora", "erik"))
+	late := cosigned(t, w, d.ID)
 
-	r := cosigned(t, w, d.ID)
-	signed, err := old.Open(r.Checkpoint)
-	if err != nil {
-		t.Fatal(err)
+	old := trustOf(t, w, "quorum none")
+	policy := func(key *verify.LogSigner) *verify.Policy {
+		p, err := verify.ParsePolicy([]byte("log " + key.VKey().String() + "\nquorum none\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	if r.Checkpoint, err = signed.Checkpoint.Sign(signer); err != nil {
-		t.Fatal(err)
-	}
-	cur, err := verify.ParsePolicy([]byte("log " + vkey + "\nquorum none\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err := (verify.Policies{old, cur}).Check(r, verify.CheckOptions{}); err != nil || !p.Standing.Effective() || p.Signed.LogKey.String() != vkey {
-		t.Errorf("%+v, %v", p, err)
-	}
-	extra, err := verify.ParseExtra(r.Extra)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after := verify.SupportOf(r.Index, extra.Support); len(after) != len(extra.Support) || extra.Support[len(after)-1].Index <= r.Index {
-		t.Errorf("support %d of %d, none of it after the record", len(after), len(extra.Support))
+	for _, test := range []struct {
+		name     string
+		receipt  verify.Receipt
+		policies verify.Policies
+		want     error
+	}{
+		{"before, by the policy of then", early, verify.Policies{old}, nil},
+		{"before, by both", early, verify.Policies{old, policy(ed)}, verify.ErrRetired},
+		{"at the change, by the old policy", handover, verify.Policies{old}, nil},
+		{"at the change, by the new one", handover, verify.Policies{policy(ed)}, nil},
+		{"at the change, by both", handover, verify.Policies{old, policy(ed)}, nil},
+		{"after it, by the old policy", late, verify.Policies{old}, verify.ErrUnknownLog},
+		{"after it, by both", late, verify.Policies{old, policy(ed)}, nil},
+		{"after it, by the ML-DSA-44 key alone", late, verify.Policies{policy(pq)}, nil},
+	} {
+		p, err := test.policies.Check(test.receipt, verify.CheckOptions{})
+		if !errors.Is(err, test.want) || err == nil && !p.Standing.Effective() {
+			t.Errorf("%s: %+v, %v, want %v", test.name, p, err, test.want)
+		}
 	}
 }
 

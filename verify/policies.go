@@ -38,7 +38,8 @@ func (ps Policies) open(signed []byte) (Signed, *Policy, error) {
 	for i := len(ps) - 1; i >= 0; i-- {
 		s, e := ps[i].Open(signed)
 		if e == nil && ps[i].quorum == none && ps.superseded(i, s.Checkpoint.Origin) {
-			e = fmt.Errorf("checkpoint of %s, size %d: %w", s.Checkpoint.Origin, s.Checkpoint.Size, ErrRetired)
+			e = fmt.Errorf("checkpoint of %s, size %d: %w (of several policies for one log the last is that of its current keys)",
+				s.Checkpoint.Origin, s.Checkpoint.Size, ErrRetired)
 		}
 		switch {
 		case e == nil:
