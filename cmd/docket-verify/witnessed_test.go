@@ -63,7 +63,7 @@ func witnessed(t *testing.T, dir string) {
 	}
 	s.write("new.policy", "log "+vkey+"\n"+two)
 	s.write("new-alone.policy", "log "+vkey+"\nquorum none\n")
-	terms.LogKeys, terms.Witnesses = []string{vkey}, ledgertest.WitnessLines(2, threeWitnesses...)
+	terms.LogKeys, terms.Witnesses = []string{s.VKey(), vkey}, ledgertest.WitnessLines(2, threeWitnesses...)
 	amendment := s.Submit(s.Sign(&record.CharterAmend{Terms: terms, Reasons: "The log key changes."}, "ada", "ben")).ID
 	after := s.Submit(s.Sign(s.Decision("case-3"), "dora", "erik")).ID
 	if s.cur, err = note.NewSigner(skey); err != nil {

@@ -33,7 +33,7 @@ func TestSuccession(t *testing.T) {
 		t.Fatal(err)
 	}
 	terms := w.Charter().Terms
-	terms.LogKeys = []string{vkey}
+	terms.LogKeys = []string{w.VKey(), vkey}
 	w.Submit(w.Sign(&record.CharterAmend{Terms: terms, Reasons: "The next log key."}, "ada", "ben"))
 	grow(w, "second", 3)
 	stays := &source{files: w.Files()}
