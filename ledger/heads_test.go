@@ -495,3 +495,53 @@ func TestQuorumLost(t *testing.T) {
 		t.Errorf("%d records, want %d", n, callers*each)
 	}
 }
+
+// TestAuditBehind audits a log whose served checkpoint is behind what it has
+// signed: with the newer one in hand that is no accusation, as long as the log has
+// the rest.
+func TestAuditBehind(t *testing.T) {
+	w := ledgertest.NewWitnessed(t, noMarks)
+	w.Cosign("w1 w2")
+	small := w.Files()
+	for i := range 3 {
+		enrol(w, fmt.Sprintf("holder-%d", i))
+	}
+	own := plain(t, w)
+	held, err := own.Open(w.Ledger.Head().Note)
+	check(t, err)
+	other := ledgertest.New(t, nil)
+	for i := range 4 {
+		other.Submit(other.Sign(other.Decision(fmt.Sprintf("case-%d", i)), "dora", "erik"))
+	}
+	forked, err := own.Open(other.Ledger.Head().Note)
+	check(t, err)
+	for _, c := range []struct {
+		name string
+		src  verify.Source
+		held verify.Signed
+		want string
+	}{
+		{"served with the rest", w.Ledger, held, "audit.behind"},
+		{"without the rest", folder(small), held, "audit.smaller"},
+		{"another history", w.Ledger, forked, "audit."},
+	} {
+		var codes []string
+		sum, err := verify.Audit(t.Context(), c.src, own, verify.AuditOptions{Earlier: []verify.Signed{c.held}, Found: func(f verify.Finding) {
+			codes = append(codes, string(f.Code))
+		}})
+		if err != nil || len(codes) != 1 || !strings.HasPrefix(codes[0], c.want) || (sum.Broken == 0) != (c.want == "audit.behind") {
+			t.Errorf("%s: %v, %+v, %v", c.name, codes, sum, err)
+		}
+	}
+}
+
+// folder is a log as files.
+type folder map[string][]byte
+
+func (f folder) ReadFile(_ context.Context, path string) ([]byte, error) {
+	b, ok := f[path]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return b, nil
+}

@@ -48,6 +48,7 @@ type Finding struct {
 const (
 	AuditFork     rules.Code = "audit.fork"     // the log signed two histories
 	AuditSmaller  rules.Code = "audit.smaller"  // the log is smaller than it was
+	AuditBehind   rules.Code = "audit.behind"   // the log shows less than it has signed, and has the rest
 	AuditEntry    rules.Code = "audit.entry"    // an entry is not the one in the tree
 	AuditFile     rules.Code = "audit.file"     // a tile is missing or not the one in the tree
 	AuditLogKey   rules.Code = "audit.log_key"  // the charter does not name the log key

@@ -19,7 +19,11 @@ import (
 // an earlier audit if the tree extends it.
 func (a *audit) compare(ctx context.Context) error {
 	for _, old := range a.opt.Earlier {
-		if _, err := a.extends(ctx, old); err != nil {
+		behind, err := a.behind(ctx, old)
+		if err == nil && !behind {
+			_, err = a.extends(ctx, old)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -44,6 +48,36 @@ func (a *audit) compare(ctx context.Context) error {
 		a.keys.keys.Add(key.JWK)
 		return nil
 	})
+}
+
+// behind reports whether the log is smaller than old, and shows that old is what it
+// has grown to: a receipt, or what the log has signed, may be newer than the
+// checkpoint that is served, which witnesses have to cosign. It tells so, or that
+// there are two histories.
+func (a *audit) behind(ctx context.Context, old Signed) (bool, error) {
+	if old.Checkpoint.Size <= a.tree.cp.Size {
+		return false, nil
+	}
+	newer := old.Tree(a.tree.src)
+	err := newer.ExtendsSigned(ctx, a.sum.Signed)
+	if err == nil { // the log has the rest, too
+		_, err = newer.Entry(ctx, old.Checkpoint.Size-1)
+	}
+	var fork *ForkError
+	var file *FileError
+	var entry *EntryError
+	switch {
+	case err == nil:
+		a.found(Finding{Severity: Note, Code: AuditBehind, Index: -1,
+			Detail: fmt.Sprintf("the log shows %d entries, of the %d that it has signed: its tiles prove that these are the first of them", a.tree.cp.Size, old.Checkpoint.Size)})
+	case errors.As(err, &fork):
+		a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork})
+	case errors.As(err, &file), errors.As(err, &entry), errors.Is(err, fs.ErrNotExist):
+		return false, nil // nothing shows it
+	default:
+		return false, fmt.Errorf("compare with the checkpoint of size %d: %w", old.Checkpoint.Size, err)
+	}
+	return true, nil
 }
 
 // extends reports whether the tree is what old has grown to, and tells if not.

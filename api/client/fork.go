@@ -78,7 +78,7 @@ func (r *Remembered) takeOlder(ctx context.Context, src verify.Source, before, n
 	err := before.Tree(src).ExtendsSigned(ctx, now)
 	var fork *verify.ForkError
 	var file *verify.FileError
-	gone := errors.As(err, &file) || errors.Is(err, fs.ErrNotExist)
+	gone := errors.As(err, &file) || errors.Is(err, fs.ErrNotExist) || now.Checkpoint.Size == 0
 	if head && gone && !errors.As(err, &fork) {
 		return r.accuse(shrunk(now, before), e)
 	}
