@@ -33,7 +33,7 @@ func settle(_ *testing.T, w *ledgertest.World) { w.Ledger.Look() }
 type move func(t *testing.T, w *ledgertest.World)
 
 func passes(d time.Duration) move { return func(_ *testing.T, w *ledgertest.World) { w.Advance(d) } }
-func cosign(by string) move {
+func witnesses(by string) move {
 	return func(t *testing.T, w *ledgertest.World) { w.Cosign(by); settle(t, w) }
 }
 func logs(name string) move                      { return func(_ *testing.T, w *ledgertest.World) { enrol(w, name) } }
@@ -59,34 +59,34 @@ func TestTimemarks(t *testing.T) {
 		want  string // the records after the founding
 	}{
 		{"nobody cosigns", []move{logs("gil"), passes(48 * time.Hour), logs("hal")}, e + " " + e},
-		{"the founding is covered", []move{cosign("w1 w2")}, m},
-		{"its own growth causes none", []move{cosign("w1 w2"), passes(2 * time.Minute), cosign("w1 w2"), passes(10 * time.Minute), cosign("w2 w3")}, m},
-		{"an idle day causes none", []move{cosign("w1 w2"), passes(24 * time.Hour), cosign("w1 w2")}, m},
-		{"a record, a mark", []move{cosign("w1 w2"), passes(2 * time.Minute), logs("gil"), cosign("w1 w2")}, m + " " + e + " " + m},
-		{"not twice a minute", []move{cosign("w1 w2"), passes(30 * time.Second), logs("gil"), cosign("w1 w2")}, m + " " + e},
-		{"but when it is over", []move{cosign("w1 w2"), passes(30 * time.Second), logs("gil"), cosign("w1 w2"), passes(30 * time.Second), settle}, m + " " + e + " " + m},
-		{"what came since is not covered", []move{cosign("w1 w2"), passes(time.Minute), logs("gil"), passes(time.Minute), settle}, m + " " + e},
-		{"after an idle day before the record", []move{cosign("w1 w2"), passes(24 * time.Hour), cosign("w1 w2"), logs("gil")}, m + " " + m + " " + e},
-		{"less than an hour is not stale", []move{cosign("w1 w2"), passes(59 * time.Minute), cosign("w1 w2"), logs("gil")}, m + " " + e},
-		{"without a newer witnessed head it goes on", []move{cosign("w1 w2"), passes(24 * time.Hour), logs("gil")}, m + " " + e},
-		{"one for many", []move{cosign("w1 w2"), passes(24 * time.Hour), cosign("w1 w2"), logs("gil"), logs("hal"), logs("ida")}, m + " " + m + " " + e + " " + e + " " + e},
-		{"across a restart", []move{cosign("w1 w2"), logs("gil"), restarts, passes(2 * time.Minute), cosign("w1 w2"), restarts, restarts, passes(2 * time.Minute), cosign("w1 w2")}, m + " " + e + " " + m},
-		{"a restart causes none", []move{cosign("w1 w2"), restarts, restarts}, m},
-		{"the clock steps back", []move{cosign("w1 w2"), passes(-4 * time.Minute), logs("gil"), cosign("w1 w2")}, m + " " + e + " " + m},
-		{"the clock steps ahead", []move{cosign("w1 w2"), passes(365 * 24 * time.Hour), logs("gil"), passes(2*time.Minute - 365*24*time.Hour), cosign("w1 w2")}, m + " " + e + " " + m},
-		{"one of three has a wrong clock", []move{cosign("w1@8760h w2 w3"), passes(2 * time.Minute), logs("gil"), cosign("w1@-8760h w2 w3")}, m + " " + e + " " + m},
-		{"two of three have, ahead", []move{cosign("w1@1h w2@1h"), logs("gil"), cosign("w1@2h w2@3h w3")}, e},
-		{"two of three have, behind", []move{cosign("w1 w2"), passes(2 * time.Minute), logs("gil"), cosign("w1@-1h w2@-1h"), passes(2 * time.Minute), logs("hal"), cosign("w2 w3")},
+		{"the founding is covered", []move{witnesses("w1 w2")}, m},
+		{"its own growth causes none", []move{witnesses("w1 w2"), passes(2 * time.Minute), witnesses("w1 w2"), passes(10 * time.Minute), witnesses("w2 w3")}, m},
+		{"an idle day causes none", []move{witnesses("w1 w2"), passes(24 * time.Hour), witnesses("w1 w2")}, m},
+		{"a record, a mark", []move{witnesses("w1 w2"), passes(2 * time.Minute), logs("gil"), witnesses("w1 w2")}, m + " " + e + " " + m},
+		{"not twice a minute", []move{witnesses("w1 w2"), passes(30 * time.Second), logs("gil"), witnesses("w1 w2")}, m + " " + e},
+		{"but when it is over", []move{witnesses("w1 w2"), passes(30 * time.Second), logs("gil"), witnesses("w1 w2"), passes(30 * time.Second), settle}, m + " " + e + " " + m},
+		{"what came since is not covered", []move{witnesses("w1 w2"), passes(time.Minute), logs("gil"), passes(time.Minute), settle}, m + " " + e},
+		{"after an idle day before the record", []move{witnesses("w1 w2"), passes(24 * time.Hour), witnesses("w1 w2"), logs("gil")}, m + " " + m + " " + e},
+		{"less than an hour is not stale", []move{witnesses("w1 w2"), passes(59 * time.Minute), witnesses("w1 w2"), logs("gil")}, m + " " + e},
+		{"without a newer witnessed head it goes on", []move{witnesses("w1 w2"), passes(24 * time.Hour), logs("gil")}, m + " " + e},
+		{"one for many", []move{witnesses("w1 w2"), passes(24 * time.Hour), witnesses("w1 w2"), logs("gil"), logs("hal"), logs("ida")}, m + " " + m + " " + e + " " + e + " " + e},
+		{"across a restart", []move{witnesses("w1 w2"), logs("gil"), restarts, passes(2 * time.Minute), witnesses("w1 w2"), restarts, restarts, passes(2 * time.Minute), witnesses("w1 w2")}, m + " " + e + " " + m},
+		{"a restart causes none", []move{witnesses("w1 w2"), restarts, restarts}, m},
+		{"the clock steps back", []move{witnesses("w1 w2"), passes(-4 * time.Minute), logs("gil"), witnesses("w1 w2")}, m + " " + e + " " + m},
+		{"the clock steps ahead", []move{witnesses("w1 w2"), passes(365 * 24 * time.Hour), logs("gil"), passes(2*time.Minute - 365*24*time.Hour), witnesses("w1 w2")}, m + " " + e + " " + m},
+		{"one of three has a wrong clock", []move{witnesses("w1@8760h w2 w3"), passes(2 * time.Minute), logs("gil"), witnesses("w1@-8760h w2 w3")}, m + " " + e + " " + m},
+		{"two of three have, ahead", []move{witnesses("w1@1h w2@1h"), logs("gil"), witnesses("w1@2h w2@3h w3")}, e},
+		{"two of three have, behind", []move{witnesses("w1 w2"), passes(2 * time.Minute), logs("gil"), witnesses("w1@-1h w2@-1h"), passes(2 * time.Minute), logs("hal"), witnesses("w2 w3")},
 			m + " " + e + " " + m + " " + e + " " + m},
-		{"the machine key was revoked", []move{cosign("w1 w2"), func(_ *testing.T, w *ledgertest.World) {
+		{"the machine key was revoked", []move{witnesses("w1 w2"), func(_ *testing.T, w *ledgertest.World) {
 			w.Submit(w.Sign(&record.KeyRevoke{KID: ledgertest.JWK("max").KID(), Reason: "retired"}, "ada", "ben"))
-		}, passes(2 * time.Minute), cosign("w1 w2"), logs("gil")}, m + " key.revoke " + e},
-		{"other witnesses by amendment", []move{cosign("w1 w2"), amends(func(a *record.CharterAmend) {
+		}, passes(2 * time.Minute), witnesses("w1 w2"), logs("gil")}, m + " key.revoke " + e},
+		{"other witnesses by amendment", []move{witnesses("w1 w2"), amends(func(a *record.CharterAmend) {
 			a.Witnesses = []string{"witness w9 " + ledgertest.WitnessKey("w9").String(), "quorum w9"}
-		}), passes(2 * time.Minute), cosign("w1 w2"), logs("gil"), passes(48 * time.Hour), cosign("w1 w2"), logs("hal")}, m + " charter.amend " + e + " " + e},
-		{"no witnesses any more by amendment", []move{cosign("w1 w2"), amends(func(a *record.CharterAmend) {
+		}), passes(2 * time.Minute), witnesses("w1 w2"), logs("gil"), passes(48 * time.Hour), witnesses("w1 w2"), logs("hal")}, m + " charter.amend " + e + " " + e},
+		{"no witnesses any more by amendment", []move{witnesses("w1 w2"), amends(func(a *record.CharterAmend) {
 			a.Witnesses = []string{"quorum none"}
-		}), passes(2 * time.Minute), cosign("w1 w2"), logs("gil")}, m + " charter.amend " + e},
+		}), passes(2 * time.Minute), witnesses("w1 w2"), logs("gil")}, m + " charter.amend " + e},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := ledgertest.NewWitnessed(t, nil)
