@@ -215,6 +215,12 @@ func full(t *testing.T, w *ledgertest.World, id record.ID) {
 		t.Error(err)
 		return
 	}
+	fullBy(t, w, id, p)
+}
+
+// fullBy is full under another policy.
+func fullBy(t *testing.T, w *ledgertest.World, id record.ID, p *verify.Policy) {
+	t.Helper()
 	b, err := w.Ledger.Receipt(context.Background(), id)
 	if err != nil {
 		t.Error(err)
