@@ -212,7 +212,8 @@ func (p *parts) openKeys(dir string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	p.cfg.Signer, p.cfg.VKey, p.cfg.Former = key.LogSigner, key.VKey().String(), former
+	p.cfg.Signer, p.cfg.VKey = key.LogSigner, key.VKey().String()
+	p.cfg.Former = without(former, p.cfg.VKey)
 	if !exists(keyPath(dir, current+pq+".key")) {
 		return nil
 	}
@@ -221,6 +222,7 @@ func (p *parts) openKeys(dir string, opt Options) error {
 		return err
 	}
 	p.cfg.PQ = also.LogSigner
+	p.cfg.Former = without(p.cfg.Former, also.VKey().String())
 	return nil
 }
 
