@@ -93,20 +93,21 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// charterFile writes a signed charter for a log key: charter FILE VKEYFILE SIGNER...
+// charterFile writes a signed charter for the log keys of a file:
+// charter FILE VKEYFILE SIGNER...
 func charterFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: charter FILE VKEYFILE SIGNER...")
 	}
-	b, err := charter(strings.TrimSpace(ts.ReadFile(args[1])), args[2:]...)
+	b, err := charter(ts.ReadFile(args[1]), args[2:]...)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
 // charter returns the charter of a ledger whose founders are ada and ben, each
-// of whom may enrol keys alone, signed by the named.
-func charter(vkey string, signers ...string) ([]byte, error) {
-	origin, _, _ := strings.Cut(vkey, "+")
+// of whom may enrol keys alone, signed by the named. The log keys stand in lines.
+func charter(vkeys string, signers ...string) ([]byte, error) {
+	origin, _, _ := strings.Cut(vkeys, "+")
 	founder := func(name string) record.Founder {
 		return record.Founder{Holder: name, JWK: ledgertest.JWK(name),
 			Roles: []record.Role{record.RoleAdministration, record.RoleRegistrar, record.RolePolicy}}
@@ -116,7 +117,7 @@ func charter(vkey string, signers ...string) ([]byte, error) {
 		Founders: []record.Founder{founder("ada"), founder("ben")},
 		Terms: record.Terms{AdministrationQuorum: 1, RegistrarQuorum: 1, PolicyQuorum: 1, DefaultQuorum: 1,
 			Contact: "ledger@test.example", DecideTolerance: 24, DraftLife: 720, Rules: 1,
-			Lang: "en", LogKeys: []string{vkey}, Operator: "Test Provider",
+			Lang: "en", LogKeys: strings.Fields(vkeys), Operator: "Test Provider",
 			Recovery:       record.Recovery{Keys: []record.JWK{ledgertest.JWK("rita")}, Quorum: 1},
 			SubjectKeyHash: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", Tolerance: 300, Witnesses: []string{"quorum none"},
 		}}
