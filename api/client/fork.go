@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -65,7 +66,13 @@ func (r *Remembered) take(ctx context.Context, src verify.Source, now verify.Sig
 
 // newest remembers a checkpoint that nothing is newer than.
 func (r *Remembered) newest(now verify.Signed, head bool) {
-	r.VKey, r.Checkpoint = now.LogKey.String(), string(now.Note)
+	if vkey := now.LogKey.String(); vkey != r.VKey {
+		if former := slices.DeleteFunc(r.Former, func(k string) bool { return k == vkey }); r.VKey != "" && r.Checkpoint != "" {
+			r.Former = append(former, r.VKey)
+		}
+		r.VKey = vkey
+	}
+	r.Checkpoint = string(now.Note)
 	if head {
 		r.Head = r.Checkpoint
 	}

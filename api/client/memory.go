@@ -47,6 +47,9 @@ type Remembered struct {
 	// VKey signs the checkpoints: pinned on first use, or from a trust
 	// policy.
 	VKey string `json:"vkey"`
+	// Former are keys that did before: what is remembered may be by them, and
+	// nothing new is.
+	Former []string `json:"former,omitempty"`
 	// NextSeq is the number of the key's next signature.
 	NextSeq int64 `json:"next_seq"`
 	// Checkpoint is the newest one that was verified, as signed; empty
@@ -184,7 +187,7 @@ func (r *Remembered) Seen() (record.Seen, error) {
 
 // signed opens a remembered checkpoint.
 func (r *Remembered) signed(note string) (verify.Signed, error) {
-	p, err := Pin(r.VKey)
+	p, err := Pin(strings.Join(append([]string{r.VKey}, r.Former...), "\nlog "))
 	if err != nil {
 		return verify.Signed{}, fmt.Errorf("what is remembered of %s: %w", r.origin, err)
 	}

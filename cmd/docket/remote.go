@@ -121,10 +121,19 @@ func distrust(err error, origin string) error {
 		return fmt.Errorf("%w; nothing was signed", err)
 	case errors.Is(err, verify.ErrOrigin):
 		return otherLedger(origin, err)
+	case errors.Is(err, verify.ErrUnknownLog):
+		return otherKey(err)
 	case errors.Is(err, client.ErrUnproven), errors.Is(err, client.ErrMemoryUsed), record.CodeOf(err) != "":
 		return err
 	}
 	return told(err)
+}
+
+// otherKey says what to do about a checkpoint of another log key.
+func otherKey(err error) error {
+	return fmt.Errorf("%w. It is another ledger under the same name, or its operator has changed the log key: then the operator publishes "+
+		"a checkpoint signed by both keys and a new trust policy. Compare them with somebody else who follows this ledger; "+
+		"given once with --policy, the new policy is remembered", err)
 }
 
 // rulesOf asks for the policies that a record cites. An answer is believed only if

@@ -178,6 +178,8 @@ func (s *submission) refused(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, verify.ErrOrigin):
 		return otherLedger(s.draft.Payload().Head().Ledger, err)
+	case errors.Is(err, verify.ErrUnknownLog):
+		return otherKey(err)
 	case errors.Is(err, client.ErrSplit), errors.Is(err, client.ErrUnproven):
 		return err
 	case hasCode(err, rules.SeqRepeat):

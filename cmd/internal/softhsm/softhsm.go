@@ -56,3 +56,17 @@ func New(t *testing.T) Token {
 func (k Token) URI(object string) string {
 	return "pkcs11:token=" + k.Label[:4] + "%20" + k.Label[5:] + ";object=" + object + "?module-path=" + Module + "&pin-source=" + k.PIN
 }
+
+// PullOut takes the token away and returns what plugs it in again.
+func (k Token) PullOut(t *testing.T) (plugIn func()) {
+	t.Helper()
+	tokens := filepath.Join(filepath.Dir(k.Config), "tokens")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(tokens, tokens+".out")
+	return func() { move(tokens+".out", tokens) }
+}
