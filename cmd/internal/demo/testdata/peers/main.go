@@ -1,5 +1,6 @@
 // Peers reads what a demonstration left with foreign code: every receipt with
-// transparency-dev/formats and transparency-dev/merkle, and the trust policy.
+// transparency-dev/formats and transparency-dev/merkle. The log key in log.vkey may
+// be of any type that formats knows.
 //
 //	peers DIR
 package main
@@ -13,18 +14,18 @@ import (
 	"strings"
 
 	flog "github.com/transparency-dev/formats/log"
+	fnote "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/formats/proof"
 	"github.com/transparency-dev/merkle"
 	mproof "github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
-	"golang.org/x/mod/sumdb/note"
 )
 
 func main() {
 	dir := os.Args[1]
 	vkey, err := os.ReadFile(filepath.Join(dir, "log.vkey"))
 	check(err)
-	verifier, err := note.NewVerifier(strings.TrimSpace(string(vkey)))
+	verifier, err := fnote.NewVerifier(strings.TrimSpace(string(vkey)))
 	check(err)
 	receipts, err := filepath.Glob(filepath.Join(dir, "receipts", "*.tlog-proof"))
 	check(err)
