@@ -5,7 +5,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/tile"
 )
 
 // counted counts the reads of a source.
@@ -43,5 +46,39 @@ func TestWrongEdge(t *testing.T) {
 	sum, err = verify.Audit(context.Background(), src, policy, verify.AuditOptions{})
 	if err != nil || sum.Broken != 1 || sum.Unjudged != huge.Size || src.reads.Load() > 20 {
 		t.Errorf("a log of 2^53-1 entries: %+v, %v after %d reads", sum, err, src.reads.Load())
+	}
+}
+
+// endless answers for every file with as many bytes as it should have.
+type endless struct{ checkpoint []byte }
+
+func (e endless) ReadFile(_ context.Context, path string) ([]byte, error) {
+	id, err := tile.ParsePath(path)
+	switch {
+	case path == "checkpoint":
+		return e.checkpoint, nil
+	case err != nil:
+		return nil, err
+	case id.Level == tile.Entries:
+		return make([]byte, 2*id.Width), nil // empty entries
+	}
+	return make([]byte, id.Width*tlog.HashSize), nil
+}
+
+// TestBlameIsBounded: to say which file is wrong, a liar's log is not read for
+// ever.
+func TestBlameIsBounded(t *testing.T) {
+	key := historyLogKey(t)
+	policy := parsePolicy(t, "log "+key.String(), "quorum none")
+	for _, test := range []struct {
+		size int64
+		most int64
+	}{{1<<24 - 1, 520}, {1<<32 - 1, 520}, {verify.MaxSize, 520}, {256, 4}} {
+		cp := verify.Checkpoint{Origin: origin, Size: test.size}
+		src := &counted{Source: endless{signNote(t, cp.Text(), key)}}
+		sum, err := verify.Audit(context.Background(), src, policy, verify.AuditOptions{})
+		if err != nil || sum.Broken != 1 || src.reads.Load() > test.most {
+			t.Errorf("size %d: %+v, %v after %d reads, want at most %d", test.size, sum, err, src.reads.Load(), test.most)
+		}
 	}
 }
