@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -36,11 +35,11 @@ func TestFileLimits(t *testing.T) {
 		"tile/entries/000.p/7": 7 * 65537,
 	} {
 		for _, says = range []bool{false, true} {
-			for size = range []int{0, 1} {
-				size += most
+			for _, more := range []int{0, 1} {
+				size = most + more
 				b, err := c.ReadFile(t.Context(), path)
 				if (err == nil) != (size == most) || err == nil && len(b) != size || err != nil && !client.Lasting(err) {
-					t.Error(fmt.Sprintf("%s of %d bytes: %d bytes, %v; the most is %d", path, size, len(b), err, most))
+					t.Errorf("%s of %d bytes: %d bytes, %v; the most is %d", path, size, len(b), err, most)
 				}
 			}
 		}
