@@ -112,7 +112,10 @@ func (p Place) Bytes() []byte {
 // Evidence returns what a file needs to prove e to others. Both notes must be
 // there for it to prove anything.
 func (e *ForkError) Evidence() Evidence {
-	f := Evidence{V: 1, Kind: KindFork, Old: string(e.OldNote), New: string(e.NewNote), Root: e.Root.String()}
+	f := Evidence{V: 1, Kind: KindFork, Old: string(e.OldNote), New: string(e.NewNote)}
+	if !e.twoSizes() {
+		f.Root = e.Root.String()
+	}
 	if len(e.Proof) > 0 {
 		f.Proof = hashStrings(e.Proof)
 	}

@@ -18,15 +18,22 @@ type ForkError struct {
 
 	// Root is the root that the tree of New had at Old.Size, which is not
 	// Old.Root. Proof is the consistency proof of that, for tlog.CheckTree;
-	// it is empty if Old.Size is 0 or New.Size.
+	// it is empty if Old.Size is 0 or New.Size. If one root has two sizes, which
+	// no tree has, Root is that one, and there is no proof.
 	Root  tlog.Hash
 	Proof []tlog.Hash
 }
 
 func (e *ForkError) Error() string {
+	if e.twoSizes() {
+		return fmt.Sprintf("%s signed one root with two sizes, %d and %d: no log has %v at both", e.Old.Origin, e.Old.Size, e.New.Size, e.Root)
+	}
 	return fmt.Sprintf("%s has two different histories: at size %d its root was %v, in its tree of size %d that is %v",
 		e.Old.Origin, e.Old.Size, e.Old.Root, e.New.Size, e.Root)
 }
+
+// twoSizes reports whether one root has two sizes.
+func (e *ForkError) twoSizes() bool { return e.Old.Root == e.New.Root && e.Old.Size != e.New.Size }
 
 // Check reports whether e holds together: the tree of New does not extend that
 // of Old. Whether the log signed both is for Policy.Open to say of the notes.
@@ -36,6 +43,7 @@ func (e *ForkError) Check() error {
 	switch {
 	case old.Origin != cur.Origin || old.Size < 0 || old.Size > cur.Size:
 		err = fmt.Errorf("%s of size %d and %s of size %d can't be compared", old.Origin, old.Size, cur.Origin, cur.Size)
+	case e.twoSizes() && e.Root == cur.Root && len(e.Proof) == 0:
 	case e.Root == old.Root:
 		err = fmt.Errorf("both trees have the root %v at size %d", e.Root, old.Size)
 	case old.Size == 0:
@@ -61,6 +69,9 @@ func (t *Tree) Extends(ctx context.Context, old Checkpoint) error {
 	}
 	if old.Size > t.cp.Size {
 		return fmt.Errorf("the log of size %d is smaller than the %d entries it had", t.cp.Size, old.Size)
+	}
+	if old.Size < t.cp.Size && old.Root == t.cp.Root {
+		return &ForkError{Old: old, New: t.cp, NewNote: t.note, Root: t.cp.Root}
 	}
 	root, err := t.Root(ctx, old.Size)
 	if err != nil || root == old.Root {

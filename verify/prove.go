@@ -223,14 +223,14 @@ func (ps Policies) proveFork(e Evidence) (*Accusation, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, cur := a.Statements[0].Checkpoint, a.Statements[1].Checkpoint
-	if old.Size != cur.Size && old.Root == cur.Root && e.Root == "" && len(e.Proof) == 0 {
-		a.Root = cur.Root // one root with two sizes: no tree has that
-		return a, nil
-	}
-	f := ForkError{Old: old, New: cur}
-	if f.Root, f.Proof, err = e.rootAndProof(); err != nil {
-		return nil, err
+	f := ForkError{Old: a.Statements[0].Checkpoint, New: a.Statements[1].Checkpoint, Root: a.Statements[1].Checkpoint.Root}
+	switch {
+	case !f.twoSizes():
+		if f.Root, f.Proof, err = e.rootAndProof(); err != nil {
+			return nil, err
+		}
+	case e.Root != "" || len(e.Proof) > 0:
+		return nil, errors.New("both checkpoints have one root: there is nothing to prove with another")
 	}
 	if err := f.Check(); err != nil {
 		return nil, err
