@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -134,11 +135,14 @@ func (l *Looked) Root() (size int64, root [32]byte, nanos uint64, err error) {
 // What is broken is told to opt.Found; the error says why it could not be found
 // out. It takes 8 bytes of memory for each leaf.
 func (l *Looked) Check(ctx context.Context, opt CheckOptions, roots func(size int64, root func() [32]byte)) (size int64, root [32]byte, whole bool, err error) {
-	t, v, err := l.one()
-	if errors.Is(err, ErrDamaged) {
-		opt.Found(Fault{Reason: err.Error()})
-	} else if err != nil {
-		return 0, root, false, err
+	found := opt.Found
+	opt.Found = func(f Fault) {
+		f.Reason, _, _ = strings.Cut(f.Reason, "\n") // Pebble goes on for some lines
+		found(f)
+	}
+	t, v, damaged := l.one()
+	if damaged != nil && !errors.Is(damaged, ErrDamaged) {
+		return 0, root, false, damaged
 	}
 	holds := func(_, _ []byte) string { return "" }
 	if t != nil {
@@ -153,8 +157,12 @@ func (l *Looked) Check(ctx context.Context, opt CheckOptions, roots func(size in
 	}); err != nil {
 		return 0, root, false, err
 	}
-	if t == nil || v == nil {
-		return 0, root, t != nil, nil
+	if damaged != nil {
+		opt.Found(Fault{Reason: "its root can't be read: " + damaged.Error()})
+		return 0, root, false, nil
+	}
+	if v == nil {
+		return 0, root, true, nil
 	}
 	c := &treeCheck{t: t, opt: opt, size: int64(v.root.TreeSize), roots: roots}
 	if err := c.run(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -49,13 +50,16 @@ func Check(ctx context.Context, dir string, found func(file, reason string)) (Ch
 	quiet := pebble.MakeLoggingEventListener(logger{})
 	quiet.DataCorruption = func(pebble.DataCorruptionInfo) {} // the default ends the process
 	opts.EventListener = &quiet
-	tell := func(f tables.Fault) { found(f.File, f.Reason) }
+	tell := func(f tables.Fault) {
+		first, _, _ := strings.Cut(f.Reason, "\n") // Pebble goes on for some lines
+		found(f.File, first)
+	}
 	db, err := tables.Open(dir, opts)
 	switch {
 	case errors.Is(err, tables.ErrInUse):
 		return Checked{}, fmt.Errorf("%w: %w", ErrInUse, err)
 	case err != nil:
-		found("", "it can't be opened: "+err.Error())
+		tell(tables.Fault{Reason: "it can't be opened: " + err.Error()})
 		return Checked{}, tables.All(dir, opts, tell)
 	}
 	c, err := check(ctx, dir, db, opts, tell)
