@@ -18,7 +18,13 @@ import (
 	"github.com/docket-ledger/docket/verify/record"
 )
 
+// asProgram is set where this test is started as the program, to be killed.
+const asProgram = "DOCKETD_TEST_AS_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"docketd": main})
 }
 
