@@ -99,6 +99,16 @@ func tellStatus(w io.Writer, s *datadir.Status) {
 	if s.Checkpoints > 0 || s.Witnessed > 0 {
 		line("witnessed", "%d records; %d such checkpoints are kept", s.Witnessed, s.Checkpoints)
 	}
+	for _, w := range s.Witnesses {
+		switch {
+		case w.Faulty:
+			line("witness", "%s: FAULTY, it answered what no honest witness can: %s (%s)", w.Name, w.Error, w.ErrorAt)
+		case w.Error != "":
+			line("witness", "%s: %d records, %d behind, at %s; at %s: %s", w.Name, w.Size, s.Size-w.Size, w.At, w.ErrorAt, w.Error)
+		default:
+			line("witness", "%s: %d records, %d behind, at %s", w.Name, w.Size, s.Size-w.Size, w.At)
+		}
+	}
 	line("free", "%d MiB", s.Free>>20)
 	for _, m := range s.Marks {
 		line("mark", "%s", m)

@@ -119,7 +119,9 @@ func Restore(ctx context.Context, to string, opt RestoreOptions) (*Restored, err
 	if opt.Guard == "" && opt.Witnesses == nil && opt.Attest == "" {
 		return nil, ErrUnbound
 	}
-	if err := r.begin(); err != nil {
+	err := r.begin()
+	defer r.key.close()
+	if err != nil {
 		return nil, err
 	}
 	if err := r.collect(ctx); err != nil {
@@ -132,16 +134,16 @@ func Restore(ctx context.Context, to string, opt RestoreOptions) (*Restored, err
 	if err := errors.Join(r.fill(ctx, log), log.Close()); err != nil {
 		return nil, err
 	}
-	return &r.done, errors.Join(r.finish(), r.signer.close())
+	return &r.done, r.finish()
 }
 
 type restorer struct {
 	to     string
 	opt    RestoreOptions
-	signer *logKey
-	own    *verify.Policy
-	known  []statement // what is restored must extend all of these
-	mirror *statement  // nil without one
+	key    *logKey
+	own    *verify.Policy // all keys of the log, the one that signs first
+	known  []statement    // what is restored must extend all of these
+	mirror *statement     // nil without one
 	done   Restored
 }
 
@@ -166,16 +168,15 @@ func (r *restorer) begin() error {
 	if err := copyFolder(keys, filepath.Join(r.to, "keys"), foreign); err != nil {
 		return err
 	}
-	key, err := readLogKey(r.to, "")
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s has no log.key and log.vkey: name the folder that has them with --keys", ErrKeys, keys)
+	var err error
+	if r.own, err = ownPolicy(r.to); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s has no log.key and log.vkey: name the folder that has the keys with --keys", ErrKeys, keys)
+	}
+	if err == nil {
+		r.key, err = readLogKey(r.to, "")
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKeys, err)
-	}
-	r.signer = key
-	if r.own, err = ownPolicy(r.to); err != nil {
-		return err
 	}
 	r.done.Origin = r.own.Logs()[0].Key.Name
 	if len(r.opt.Policies) == 0 {
@@ -321,7 +322,11 @@ func (r *restorer) fill(ctx context.Context, log *embedded.Log) error {
 		return fmt.Errorf("%d records were restored, and %d were expected", head.Size, r.done.Size)
 	}
 	r.done.Root, r.done.Guarded = head.Root.String(), top.Checkpoint.Size
-	return ledger.CreateGuard(filepath.Join(r.to, "guard"), bare(top.Signed))
+	note, err := r.bare(top.Signed)
+	if err != nil {
+		return err
+	}
+	return ledger.CreateGuard(filepath.Join(r.to, "guard"), note)
 }
 
 // top returns the largest known checkpoint. If there is none at all, the guard of
@@ -337,7 +342,7 @@ func (r *restorer) top(have tree.Head) (*statement, error) {
 	if top != nil {
 		return top, nil
 	}
-	b, err := verify.Checkpoint{Origin: r.done.Origin, Size: have.Size, Root: have.Root}.Sign(r.signer)
+	b, err := verify.Checkpoint{Origin: r.done.Origin, Size: have.Size, Root: have.Root}.Sign(r.key)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package datadir
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -68,7 +67,7 @@ var ErrWitnesses = errors.New("too few witnesses say what they saw last")
 // askWitnesses asks every witness of a policy file for the newest checkpoint of this
 // log that it cosigned. A quorum must answer, and one of them must have seen the log.
 func askWitnesses(ctx context.Context, file []byte, own *verify.Policy) ([]statement, error) {
-	p, err := withLog(file, own.Logs()[0].Key.String())
+	p, err := withLog(file, own)
 	if err != nil {
 		return nil, err
 	}
@@ -102,16 +101,20 @@ func askWitnesses(ctx context.Context, file []byte, own *verify.Policy) ([]state
 	return all, nil
 }
 
-// withLog parses a policy file, in which a log key counts whether it names it or not.
-func withLog(file []byte, vkey string) (*verify.Policy, error) {
+// withLog parses a policy file, in which the keys of a log count whether it names
+// them or not.
+func withLog(file []byte, own *verify.Policy) (*verify.Policy, error) {
 	p, err := verify.ParsePolicy(file)
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(p.Logs(), func(l verify.Log) bool { return l.Key.String() == vkey }) {
-		return p, nil
+	var lines []byte
+	for _, l := range own.Logs() {
+		if !slices.ContainsFunc(p.Logs(), func(have verify.Log) bool { return have.Key.String() == l.Key.String() }) {
+			lines = fmt.Appendf(lines, "log %s\n", l.Key)
+		}
 	}
-	return verify.ParsePolicy(append([]byte("log "+vkey+"\n"), file...))
+	return verify.ParsePolicy(append(lines, file...))
 }
 
 // askWitness returns what a witness saw last, nil if it never saw the log.
@@ -151,13 +154,13 @@ func askWitness(ctx context.Context, w verify.Witness, p *verify.Policy, origin 
 }
 
 // bare returns a signed checkpoint with the signature lines of its log alone.
-func bare(s verify.Signed) []byte {
-	text, lines, _ := bytes.Cut(s.Note, []byte("\n\n"))
-	out := append(slices.Clone(text), "\n\n"...)
-	for line := range bytes.Lines(lines) {
-		if bytes.HasPrefix(line, []byte("— "+s.Checkpoint.Origin+" ")) {
-			out = append(out, line...)
-		}
+func (r *restorer) bare(s verify.Signed) ([]byte, error) {
+	var keys []verify.VKey
+	for _, l := range r.own.Logs() {
+		keys = append(keys, l.Key)
 	}
-	return out
+	if also, err := readVKey(r.to, current+pq); err == nil {
+		keys = append(keys, also)
+	}
+	return verify.KeepLines(s.Note, keys...)
 }

@@ -44,6 +44,19 @@ type Status struct {
 	Ready    string `json:"ready,omitempty"`   // "yes", or why it takes no records
 	Queue    int    `json:"queue"`             // records on their way
 	QueueMax int    `json:"queue_max,omitempty"`
+	// Witnesses are those that are asked to cosign.
+	Witnesses []WitnessStatus `json:"witnesses,omitempty"`
+}
+
+// A WitnessStatus says how a witness is. Times are RFC 3339, UTC.
+type WitnessStatus struct {
+	Name    string `json:"name"`
+	URL     string `json:"url,omitempty"`
+	Size    int64  `json:"size"`         // the largest tree that it cosigned
+	At      string `json:"at,omitempty"` // when it last did, by its own clock
+	Error   string `json:"error,omitempty"`
+	ErrorAt string `json:"error_at,omitempty"`
+	Faulty  bool   `json:"faulty"` // it answered what no honest witness can
 }
 
 // A GuardStatus says what the guard file holds.
@@ -85,6 +98,14 @@ func Stand(dir, guard string) (*Status, error) {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// second is a time in seconds since 1970, 0 meaning none.
+func second(at int64) string {
+	if at == 0 {
+		return ""
+	}
+	return stamp(time.Unix(at, 0))
+}
+
 // Status returns the status of an open ledger, but for what the process knows of
 // itself.
 func (d *Dir) Status(ctx context.Context) (*Status, error) {
@@ -96,6 +117,9 @@ func (d *Dir) Status(ctx context.Context) (*Status, error) {
 	s.Queue, s.QueueMax = d.Ledger.Waiting()
 	if s.Ready = "yes"; d.Ledger.Ready() != nil {
 		s.Ready = d.Ledger.Ready().Error()
+	}
+	for _, w := range info.Witnesses {
+		s.Witnesses = append(s.Witnesses, WitnessStatus{Name: w.Name, URL: w.URL, Size: w.Size, At: second(w.At), Error: w.Error, ErrorAt: second(w.ErrorAt), Faulty: w.Faulty})
 	}
 	at, err := d.parts.log.Time(ctx)
 	if err != nil {
@@ -112,9 +136,9 @@ func (s *Status) disk(dir, guard string) error {
 		guard = filepath.Join(dir, "guard")
 	}
 	s.Guard.Path = guard
-	own, err := verify.ParsePolicy([]byte("log " + s.VKey + "\nquorum none\n"))
+	own, err := ownPolicy(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, "keys", "log.vkey"), err)
+		return err
 	}
 	var signed verify.Signed
 	note, whole, err := ledger.ReadGuard(guard)
