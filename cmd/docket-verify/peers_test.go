@@ -19,7 +19,7 @@ import (
 func TestPeerTimes(t *testing.T) {
 	s := &scene{World: ledgertest.New(t, nil), dir: t.TempDir()}
 	s.write("log.vkey", s.VKey()+"\n")
-	s.AddMachine(ledgertest.MarkLines(2, threeWitnesses...)...)
+	s.Machine(ledgertest.WitnessLines(2, threeWitnesses...)...)
 	s.Timemark("w1", "w2")
 	s.Timemark(threeWitnesses...)
 	for n := range 12 {
@@ -32,7 +32,7 @@ func TestPeerTimes(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "12 receipts read by formats") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	s.write("trust.policy", "log "+s.VKey()+"\n"+strings.Join(ledgertest.MarkLines(2, threeWitnesses...), "\n")+"\n")
+	s.write("trust.policy", "log "+s.VKey()+"\n"+strings.Join(ledgertest.WitnessLines(2, threeWitnesses...), "\n")+"\n")
 	paths, err := filepath.Glob(filepath.Join(s.dir, "receipts", "*"))
 	if err != nil {
 		t.Fatal(err)
