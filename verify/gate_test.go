@@ -276,8 +276,8 @@ func TestTimes(t *testing.T) {
 		{at("a", 10), 0, 0, false},
 		{at("a", 10, "b", 0), 0, 0, false}, // it does not say when
 		{at("a", 10, "b", 0, "c", 5), 5, 10, true},
-		{at("a", 10, "b", 253402300800, "c", 5), 5, 10, true}, // after the year 9999
-		{at("a", 10, "b", 253402300800), 0, 0, false},
+		{append(at("a", 10, "c", 5), verify.Cosignature{Name: "b", Time: 253402300800}), 5, 10, true}, // after the year 9999
+		{append(at("a", 10), verify.Cosignature{Name: "b", Time: 253402300800}), 0, 0, false},
 		{nil, 0, 0, false},
 	} {
 		if before, after, ok := p.Times(test.cosigned); before != test.before || after != test.after || ok != test.ok {
