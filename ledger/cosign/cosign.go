@@ -136,12 +136,12 @@ func cmpFunc(f, otherwise func() time.Time) func() time.Time {
 
 // A Cosigner asks the witnesses of a log.
 type Cosigner struct {
-	cfg       Config
-	origin    string
-	own       *verify.Policy // the log's keys, without witnesses
-	logKeys   []verify.VKey
-	witnesses []*peer
-	answers   chan answer // one place for each witness
+	cfg     Config
+	origin  string
+	own     *verify.Policy // the log's keys, without witnesses
+	logKeys []verify.VKey
+	peers   []*peer
+	answers chan answer // one place for each witness
 
 	// For Run alone.
 	rounds   int // so far
@@ -167,11 +167,11 @@ func Open(cfg Config) (*Cosigner, error) {
 	if err := c.readPolicy(); err != nil {
 		return nil, err
 	}
-	c.answers = make(chan answer, len(c.witnesses))
+	c.answers = make(chan answer, len(c.peers))
 	if c.sent, err = openSent(filepath.Join(cfg.Dir, sentName), c.origin, cfg.Logger); err != nil {
 		return nil, err
 	}
-	for _, w := range c.witnesses {
+	for _, w := range c.peers {
 		s, ok := c.sent.by[keyName(w.Key)]
 		if !ok {
 			continue
@@ -205,7 +205,7 @@ func (c *Cosigner) readPolicy() error {
 	var names []string
 	for _, w := range c.cfg.Policy.Witnesses() {
 		one := &peer{Witness: w, state: ledger.Witness{Name: w.Name, URL: w.URL}}
-		c.witnesses = append(c.witnesses, one)
+		c.peers = append(c.peers, one)
 		if w.URL == "" {
 			one.state.Error = "the witness policy has no URL for it: it is never asked"
 			continue
@@ -230,7 +230,7 @@ func (c *Cosigner) Witnesses() []ledger.Witness {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []ledger.Witness
-	for _, w := range c.witnesses {
+	for _, w := range c.peers {
 		all = append(all, w.state)
 	}
 	return all

@@ -1,6 +1,8 @@
 package cosign_test
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"os"
@@ -231,5 +233,32 @@ func TestStrips(t *testing.T) {
 	b.log.await(6, "w1", "w2", "w3")
 	if body := <-bodies; strings.Count(body, "\n— ") != 1 || !strings.Contains(body, "\n— "+origin+" ") {
 		t.Errorf("sent %q", body)
+	}
+}
+
+// TestKeys: the log's line of a key that the witness policy does not name stays
+// with the note, and a head that only such a key signed is not shown.
+func TestKeys(t *testing.T) {
+	b := newBench(t, 5)
+	other := newLog(t, "first")
+	seed := sha256.Sum256([]byte("next log key"))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	other.signer = logSigner{verify.VKey{Name: origin, Alg: verify.Ed25519, Key: key.Public().(ed25519.PublicKey)}, key}
+	both := other.grow(5).Head().Note
+	b.log.mu.Lock()
+	b.log.head.Note = append(b.log.head.Note, both[strings.Index(string(both), "\n\n")+2:]...)
+	note := string(b.log.head.Note)
+	b.log.mu.Unlock()
+	b.run()
+	if s := b.log.await(5, "w1", "w2", "w3"); !strings.HasPrefix(string(s.Note), note) {
+		t.Errorf("handed over %q, want the lines of %q", s.Note, note)
+	}
+	b.log.mu.Lock()
+	b.log.signer = other.signer
+	b.log.mu.Unlock()
+	b.log.grow(6)
+	w := b.until("w2", "not asked", func(w ledger.Witness) bool { return w.Error != "" })
+	if w.Size != 5 || !strings.Contains(w.Error, "the log's key of now") {
+		t.Errorf("%+v", w)
 	}
 }

@@ -138,14 +138,14 @@ func (c *Cosigner) evidence(ctx context.Context, kept verify.Signed) (verify.Evi
 func (c *Cosigner) Agreed(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Deadline)
 	defer cancel()
-	errs := make([]error, len(c.witnesses))
+	errs := make([]error, len(c.peers))
 	var wg sync.WaitGroup
-	for i, w := range c.witnesses {
+	for i, w := range c.peers {
 		wg.Go(func() { errs[i] = c.agrees(ctx, w) })
 	}
 	wg.Wait()
 	var names []string
-	for i, w := range c.witnesses {
+	for i, w := range c.peers {
 		switch {
 		case errs[i] == nil:
 			names = append(names, w.Name)

@@ -1,9 +1,11 @@
 package cosign
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/docket-ledger/docket/verify"
@@ -42,7 +44,7 @@ func (c *Cosigner) round(ctx context.Context) error {
 	c.started = time.Now()
 	r, err := c.next()
 	if err != nil {
-		c.cfg.Logger.Error("the head can't be shown to witnesses", slog.Any("error", err))
+		c.refuse(err)
 		return nil
 	}
 	waiting := c.send(ctx, r)
@@ -85,20 +87,46 @@ func (c *Cosigner) round(ctx context.Context) error {
 }
 
 // next returns what to ask for: the newest head, with what there is of it already
-// unless it is time to have it cosigned anew.
+// unless it is time to have it cosigned anew. The error is that the witness policy
+// does not know the key that the log signs with.
 func (c *Cosigner) next() (*round, error) {
 	head := c.cfg.Log.Head()
 	again := c.last != nil && c.last.head.Checkpoint == head.Checkpoint
 	if again && time.Since(c.full) < c.cfg.Heartbeat {
 		return c.last, nil
 	}
-	note, err := verify.KeepLines(head.Note, c.logKeys...)
-	if err != nil {
-		return nil, err
+	note := ownLines(head.Note, c.origin)
+	if _, err := c.own.Open(note); err != nil {
+		return nil, fmt.Errorf("the head can't be shown to witnesses: %w. Give --witness-policy a file with the log's key of now", err)
 	}
 	c.full = time.Now()
 	c.last = &round{head: head, note: note, lines: map[string]string{}}
 	return c.last, nil
+}
+
+// ownLines returns a note with the signature lines that bear the log's name alone,
+// also those of keys that the witness policy does not name.
+func ownLines(note []byte, origin string) []byte {
+	split := bytes.LastIndex(note, []byte("\n\n")) + 2
+	own := slices.Clone(note[:split])
+	for line := range bytes.Lines(note[split:]) {
+		if bytes.HasPrefix(line, []byte("— "+origin+" ")) {
+			own = append(own, line...)
+		}
+	}
+	return own
+}
+
+// refuse tells, once, why nobody is asked.
+func (c *Cosigner) refuse(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.peers {
+		if i == 0 && w.state.Error != err.Error() {
+			c.cfg.Logger.Error("the witnesses are not asked", slog.Any("error", err))
+		}
+		w.state.Error, w.state.ErrorAt = err.Error(), c.cfg.Now().Unix()
+	}
 }
 
 // send asks all who may be asked and have not cosigned the head in this round or
@@ -108,7 +136,7 @@ func (c *Cosigner) send(ctx context.Context, r *round) int {
 	c.rounds++
 	var ask []*peer
 	now := time.Now()
-	for _, w := range c.witnesses {
+	for _, w := range c.peers {
 		if w.base != "" && !w.busy && !w.retry.After(now) && r.lines[w.Name] == "" && r.head.Checkpoint.Size > 0 {
 			ask = append(ask, w)
 		}
@@ -221,7 +249,7 @@ func (c *Cosigner) publish(r *round) {
 		return
 	}
 	note := string(r.note)
-	for _, w := range c.witnesses {
+	for _, w := range c.peers {
 		note += r.lines[w.Name]
 	}
 	if err := c.cfg.Log.Cosigned(context.Background(), []byte(note)); err != nil {
@@ -277,7 +305,7 @@ func (c *Cosigner) due() time.Time {
 	if c.last == nil {
 		return c.started.Add(c.cfg.Interval)
 	}
-	for _, w := range c.witnesses {
+	for _, w := range c.peers {
 		if w.base != "" && !w.busy && c.last.lines[w.Name] == "" && w.retry.Before(at) {
 			at = w.retry
 		}
