@@ -258,6 +258,7 @@ type peer struct {
 	name   string
 	core   *witness.Witness
 	server *httptest.Server
+	now    func() time.Time
 
 	mu    sync.Mutex
 	asked int
@@ -273,7 +274,7 @@ func newPeer(t testing.TB, name string, logs *verify.Policy) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{name: name, core: &witness.Witness{Logs: logs, Cosigners: []verify.Cosigner{c}, Store: &memory{kept: map[string][]byte{}}}}
+	p := &peer{name: name, now: time.Now, core: &witness.Witness{Logs: logs, Cosigners: []verify.Cosigner{c}, Store: &memory{kept: map[string][]byte{}}}}
 	p.server = httptest.NewServer(p)
 	t.Cleanup(func() {
 		p.server.CloseClientConnections()
@@ -301,7 +302,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *peer) honest(w http.ResponseWriter, r *http.Request, body []byte) {
 	if r.Method == http.MethodPost && r.URL.Path == "/add-checkpoint" {
-		a, err := p.core.Add(body, time.Now().Unix())
+		a, err := p.core.Add(body, p.now().Unix())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
