@@ -48,7 +48,7 @@ func BenchmarkWitnessed(b *testing.B) {
 	}
 	for i, w := range worlds[1:] {
 		info, err := w.Ledger.Info(context.Background())
-		if err != nil || len(info.Witnessed) == 0 {
+		if err != nil || len(info.Witnessed) == 0 && b.N > turn {
 			b.Errorf("%s: nothing was cosigned: %v", names[i+1], err)
 		}
 	}
