@@ -90,6 +90,14 @@ func TestRestoreWitnessed(t *testing.T) {
 	forged.dir = in("forged")
 	forged.refused(t, "Nothing was signed", "--witness-policy", d.policy)
 
+	// Where no witness is left a ledger that is attested is served without them.
+	_, err = command(restore, "--data", in("alone"), "--backup", in("newer"), "--attest", datadir.AttestSentence("ledger.example.com/2026", sizeOf(t, in("newer"))))
+	must(t, err)
+	grown(t, in("alone"), 50, 51)
+	if datadir.WasRestored(in("alone")) {
+		t.Error("the mark of the attested ledger is still there")
+	}
+
 	// The guard is lost, and the log is there.
 	must(t, os.Remove(filepath.Join(d.dir, "guard")))
 	refusesToServe(t, "is missing", d.dir, "--witness-policy", d.policy)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,7 +102,7 @@ func (w *witnesses) start(ctx context.Context, l *ledger.Ledger) error {
 		if err != nil {
 			return err
 		}
-		if terms.Witnesses[0] != rules.NoWitnesses {
+		if terms.Witnesses[0] != rules.NoWitnesses && !datadir.Attested(w.data) {
 			return errors.New("this ledger was restored, and its charter names witnesses: they have to say that it has lost nothing. Give --witness-policy")
 		}
 		return w.settled()
@@ -129,14 +127,8 @@ func (w *witnesses) stop() {
 	}
 }
 
-// restoredMark is the file that docketd restore leaves in a data directory.
-func (w *witnesses) restoredMark() string { return filepath.Join(w.data, "RESTORED") }
-
 // restored reports whether the ledger was restored, and nobody has agreed since.
-func (w *witnesses) restored() bool {
-	_, err := os.Lstat(w.restoredMark())
-	return !errors.Is(err, fs.ErrNotExist)
-}
+func (w *witnesses) restored() bool { return datadir.WasRestored(w.data) }
 
 // settled removes the mark.
-func (w *witnesses) settled() error { return os.Remove(w.restoredMark()) }
+func (w *witnesses) settled() error { return datadir.Settled(w.data) }

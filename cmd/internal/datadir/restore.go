@@ -87,7 +87,15 @@ func AttestSentence(origin string, size int64) string {
 // WasRestored reports whether a directory was restored and not served since.
 func WasRestored(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, restoredMark))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Attested reports whether a restored directory is bound by the operator's word alone,
+// there being neither guard nor witnesses any more.
+func Attested(dir string) bool {
+	var done Restored
+	b, err := os.ReadFile(filepath.Join(dir, restoredMark))
+	return err == nil && json.Unmarshal(b, &done) == nil && done.Attest != ""
 }
 
 // Settled removes the mark of a restored directory: who serves it has made sure that
