@@ -57,9 +57,24 @@ func benchRecords(w *ledgertest.World, n int) [][]byte {
 // BenchmarkSubmit submits from many callers at once. Every record is checked,
 // judged, durable, signed for and proven before its caller goes on.
 func BenchmarkSubmit(b *testing.B) {
-	for _, callers := range []int{1, 256} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			w := ledgertest.New(b, nil)
+	for _, run := range []struct {
+		callers int
+		pq      bool // each checkpoint gets an ML-DSA-44 line, too
+	}{{1, false}, {256, false}, {1, true}, {256, true}} {
+		callers := run.callers
+		name := fmt.Sprintf("callers=%d", callers)
+		if run.pq {
+			name += "/pq"
+		}
+		b.Run(name, func(b *testing.B) {
+			w := ledgertest.New(b, func(c *ledger.Config) {
+				if run.pq {
+					c.PQ = pqKey(b, "pq")
+				}
+			})
+			if run.pq {
+				w.Submit(w.Sign(amendment(w, w.VKey(), w.Config.PQ.VKey().String()), "ada", "ben"))
+			}
 			records := benchRecords(w, b.N)
 			took := make([]time.Duration, b.N)
 			var next atomic.Int64
