@@ -42,6 +42,8 @@ type Finding struct {
 	Detail string `json:"detail"`
 	// Fork is there if the log signed two histories.
 	Fork *ForkError `json:"-"`
+	// Evidence is what others can be shown of a log that is not what it was.
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 // The codes of findings that are not about the rules.

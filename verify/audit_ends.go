@@ -83,7 +83,8 @@ func (a *audit) behind(ctx context.Context, old Signed) (bool, error) {
 // extends reports whether the tree is what old has grown to, and tells if not.
 func (a *audit) extends(ctx context.Context, old Signed) (bool, error) {
 	if old.Checkpoint.Size > a.tree.cp.Size {
-		a.found(Finding{Severity: Broken, Code: AuditSmaller, Index: -1,
+		e := RollbackEvidence(old.Note, a.sum.Signed.Note)
+		a.found(Finding{Severity: Broken, Code: AuditSmaller, Index: -1, Evidence: &e,
 			Detail: fmt.Sprintf("the log has %d entries, and it signed a checkpoint of %d before", a.tree.cp.Size, old.Checkpoint.Size)})
 		return false, nil
 	}
@@ -92,7 +93,8 @@ func (a *audit) extends(ctx context.Context, old Signed) (bool, error) {
 	var file *FileError
 	switch {
 	case errors.As(err, &fork):
-		a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork})
+		e := fork.Evidence()
+		a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork, Evidence: &e})
 	case errors.As(err, &file):
 		a.found(Finding{Severity: Broken, Code: AuditFile, Index: -1, Detail: file.Error()})
 	case err != nil:

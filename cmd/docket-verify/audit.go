@@ -56,8 +56,8 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	if err := a.summary(sum); err != nil {
 		return err
 	}
-	if a.fork != nil && *evidence != "" {
-		if err := keepEvidence(*evidence, a.fork.Evidence()); err != nil {
+	if a.accused != nil && *evidence != "" {
+		if err := keepEvidence(*evidence, *a.accused); err != nil {
 			return err
 		}
 	}
@@ -74,8 +74,9 @@ type auditor struct {
 	start time.Time
 	quiet bool // tells only what is broken
 	found int
-	fork  *verify.ForkError // the first one
-	err   error             // of writing
+	err   error // of writing
+
+	accused *verify.Evidence // the first fork, or else that the log is smaller
 
 	resume  *verify.Saved
 	earlier [][]byte // checkpoints, as signed
@@ -126,19 +127,14 @@ func (a *auditor) progress() func(entries, of int64) {
 
 func (a *auditor) finding(f verify.Finding) {
 	a.found++
-	if f.Fork != nil && a.fork == nil {
-		a.fork = f.Fork
+	if f.Evidence != nil && (a.accused == nil || a.accused.Kind != verify.KindFork) {
+		a.accused = f.Evidence
 	}
 	if a.quiet && f.Severity != verify.Broken {
 		return
 	}
 	if a.json {
-		line := findingJSON{Finding: f}
-		if f.Fork != nil {
-			e := f.Fork.Evidence()
-			line.Evidence = &e
-		}
-		a.print(line)
+		a.print(f)
 		return
 	}
 	where := "log"
@@ -158,12 +154,6 @@ func (a *auditor) print(v any) {
 	if err != nil {
 		a.err = err
 	}
-}
-
-// findingJSON is a line of --json.
-type findingJSON struct {
-	verify.Finding
-	Evidence *verify.Evidence `json:"evidence,omitempty"`
 }
 
 // summaryJSON is the last line of --json.

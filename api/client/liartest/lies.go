@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/docket-ledger/docket/verify"
@@ -51,8 +52,8 @@ func (o *Operator) histories() []Lie {
 	var lies []Lie
 	full := len(o.entries)
 	for _, first := range []int{1, 2, 255, 256, 257, 300} {
-		for _, from := range []int{0, 1, 254, 255, 256, first - 1} {
-			for _, size := range []int{first, first + 1, 257, 300} {
+		for _, from := range distinct(0, 1, 254, 255, 256, first-1) {
+			for _, size := range distinct(first, first+1, 257, 300) {
 				if from >= first || size < first {
 					continue
 				}
@@ -131,6 +132,12 @@ func (o *Operator) files() []Lie {
 		lies[i].First, lies[i].Fresh = Files{}, true // nothing of it was read before
 	}
 	return lies
+}
+
+// distinct returns each number once.
+func distinct(numbers ...int) []int {
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // with returns the files with one changed; nil takes it away.
