@@ -33,12 +33,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
-	"github.com/docket-ledger/docket/verify/tile"
 )
 
 const (
@@ -254,21 +251,7 @@ func (c *Client) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	if path == "checkpoint" {
 		req.Header.Set("Cache-Control", "no-cache") // an old one would look like a log that was set back
 	}
-	return c.do(req, maxFile(path))
-}
-
-// maxFile returns how many bytes a file of a log has at most.
-func maxFile(path string) int64 {
-	id, err := tile.ParsePath(path)
-	switch {
-	case path == "checkpoint":
-		return verify.MaxNote
-	case err == nil && id.Level != tile.Entries:
-		return tile.FullWidth * tlog.HashSize
-	case err == nil:
-		return int64(id.Width) * (2 + tile.MaxEntry)
-	}
-	return tile.MaxFile
+	return c.do(req, verify.MaxFile(path))
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Request, error) {

@@ -16,28 +16,18 @@ type copier struct {
 	cfg    Config
 	folder *folder
 	tree   *verify.Tree
-	total  int64 // files
+	known  int64 // the size of a tree whose files are there, of which this is a part or the other way round
+	total  int64 // files that are to be checked
 
 	mu            sync.Mutex
 	done, fetched int64           // files
 	bad           map[string]bool // that the folder has and that are not those of the tree
 }
 
-func newCopier(cfg Config, f *folder, signed verify.Signed) *copier {
-	c := &copier{cfg: cfg, folder: f, total: files(signed.Checkpoint.Size), bad: map[string]bool{}}
+func newCopier(cfg Config, f *folder, signed verify.Signed, known int64) *copier {
+	c := &copier{cfg: cfg, folder: f, known: known, total: countNew(known, signed.Checkpoint.Size), bad: map[string]bool{}}
 	c.tree = signed.Tree(c)
 	return c
-}
-
-// files counts what tile.All lists; a signed size may be far greater than what
-// can be counted one by one.
-func files(size int64) (n int64) {
-	ceil := func(items int64) int64 { return items/tile.FullWidth + min(items%tile.FullWidth, 1) }
-	n = ceil(size) // bundles
-	for ; size > 0; size >>= tile.Height {
-		n += ceil(size)
-	}
-	return n
 }
 
 // run copies, with as many workers as files may be fetched at once. It returns
@@ -57,7 +47,7 @@ func (c *copier) run(ctx context.Context) error {
 			}
 		})
 	}
-	for id := range tile.All(c.tree.Checkpoint().Size) {
+	for id := range newFiles(c.known, c.tree.Checkpoint().Size) {
 		select {
 		case ids <- id:
 		case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -20,6 +21,9 @@ import (
 const (
 	checkpoint = "checkpoint"
 	next       = ".next"
+	pending    = ".pending"
+	verified   = ".verified"
+	witnessed  = ".witness" // of who serves the folder and cosigns
 	temporary  = ".tmp"
 	lockFile   = ".lock"
 	tiles      = "tile"
@@ -70,7 +74,7 @@ func openFolder(dir string) (*folder, error) {
 	if err := f.ours(); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	f.interrupted = f.has(next)
+	f.interrupted = f.has(next) || f.has(pending)
 	return f, nil
 }
 
@@ -87,8 +91,8 @@ func (f *folder) ours() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	allowed := []string{lockFile, temporary, next}
-	if f.has(next) {
+	allowed := []string{lockFile, temporary, next, pending, verified, witnessed, keptDir}
+	if f.has(next) || f.has(pending) || f.has(verified) {
 		allowed = append(allowed, tiles)
 	}
 	for _, e := range list {
@@ -120,17 +124,32 @@ func (f *folder) note(name string) ([]byte, error) {
 // begin notes durably what will be copied: what the log signed is not forgotten
 // if the copy is interrupted. It removes what an interrupted one left without a
 // name.
-func (f *folder) begin(note []byte) error {
+func (f *folder) begin(name string, note []byte) error {
 	if err := os.RemoveAll(f.path(temporary)); err != nil {
 		return err
 	}
 	if err := os.Mkdir(f.path(temporary), 0o700); err != nil {
 		return err
 	}
-	if err := f.write(next, note); err != nil {
+	if err := f.write(name, note); err != nil {
 		return err
 	}
+	if f.interrupted { // names that it gave may not be durable yet
+		if err := f.touchAll(); err != nil {
+			return err
+		}
+	}
 	return f.sync()
+}
+
+func (f *folder) touchAll() error {
+	f.touched(filepath.Dir(f.dir))
+	return filepath.WalkDir(f.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != f.path(temporary) {
+			f.touched(path)
+		}
+		return err
+	})
 }
 
 // write gives a file its name once its bytes are on the disk. The name is
@@ -207,68 +226,103 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// finish makes the names durable, then writes the checkpoint, then removes what
-// only smaller trees needed.
-func (f *folder) finish(signed verify.Signed) error {
-	old, err := f.superseded(signed.Checkpoint.Size)
-	if err != nil {
-		return err
-	}
-	if err := f.sync(); err != nil {
-		return err
-	}
-	if have, err := f.note(checkpoint); err != nil || !bytes.Equal(have, signed.Note) {
+// finish gives the folder a checkpoint whose files are all there, durably, and
+// then removes what no reader needs any more.
+func (f *folder) finish(signed verify.Signed, had held) error {
+	if !bytes.Equal(had.note, signed.Note) {
+		if err := f.keep(signed, had.note); err != nil {
+			return err
+		}
 		if err := f.write(checkpoint, signed.Note); err != nil {
 			return err
 		}
+		if err := f.sync(); err != nil {
+			return err
+		}
+	}
+	return f.whole(signed, had, next)
+}
+
+// whole notes durably that the files of a checkpoint are all there, and ends what
+// begin has begun. What Ahead has brought beyond it stays known.
+func (f *folder) whole(signed verify.Signed, had held, begun string) error {
+	if err := f.tidy(had.verified.Checkpoint.Size, signed.Checkpoint.Size); err != nil {
+		return err
+	}
+	if had.verified.Checkpoint.Size <= signed.Checkpoint.Size && !bytes.Equal(had.verified.Note, signed.Note) {
+		if err := f.write(verified, signed.Note); err != nil {
+			return err
+		}
 	}
 	if err := f.sync(); err != nil {
 		return err
 	}
-	for _, path := range old {
-		if err := os.Remove(path); err != nil {
+	if begun != pending && had.pending > 0 && had.pending <= signed.Checkpoint.Size {
+		if err := os.Remove(f.path(pending)); err != nil {
 			return err
 		}
-		dir := filepath.Dir(path)
-		if left, err := os.ReadDir(dir); err == nil && len(left) == 0 {
-			if err := os.Remove(dir); err != nil {
-				return err
-			}
-		}
 	}
-	return errors.Join(os.Remove(f.path(next)), os.Remove(f.path(temporary)))
+	return errors.Join(os.Remove(f.path(begun)), os.Remove(f.path(temporary)))
 }
 
-// superseded lists the partial tiles that a tree of a size does not have: in it
-// they are wider or full. If a copy was interrupted, the names that it gave are
-// to be made durable, too.
-func (f *folder) superseded(size int64) (paths []string, err error) {
-	err = filepath.WalkDir(f.path(tiles), func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // the empty log has none
-		}
+// tidy removes the partial tiles of those that have become full. After a copy that
+// was interrupted, or if nothing is known of the folder, it looks everywhere.
+func (f *folder) tidy(known, size int64) error {
+	var dirs []string
+	if f.interrupted || known == 0 {
+		err := filepath.WalkDir(f.path(tiles), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // the empty log has none
+			}
+			if err == nil && d.IsDir() && strings.HasSuffix(path, ".p") {
+				dirs = append(dirs, path)
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if f.interrupted {
-				f.touched(path)
-			}
-			return nil
+	} else {
+		for id := range filled(known, size) {
+			dirs = append(dirs, f.path(id.Path())+".p")
 		}
+	}
+	for _, dir := range dirs {
+		if err := f.removePartial(dir, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removePartial removes the partial tiles in a folder of them if the tile is full
+// in a tree of some size. It leaves alone what is not ours.
+func (f *folder) removePartial(dir string, size int64) error {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	left := len(list)
+	for _, e := range list {
+		path := filepath.Join(dir, e.Name())
 		name, err := filepath.Rel(f.dir, path)
 		if err != nil {
 			return err
 		}
 		id, err := tile.ParsePath(filepath.ToSlash(name))
-		if err == nil && id.Width < tile.Width(id.Level, id.N, size) {
-			paths = append(paths, path)
+		if err != nil || e.IsDir() || tile.Width(id.Level, id.N, size) < tile.FullWidth {
+			continue
 		}
-		return nil
-	})
-	if f.interrupted {
-		f.touched(f.dir)
-		f.touched(filepath.Dir(f.dir))
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		left--
 	}
-	return paths, err
+	if left == 0 {
+		return os.Remove(dir)
+	}
+	return nil
 }

@@ -9,14 +9,24 @@
 // log that is not what the folder's checkpoint has grown to is evidence, and
 // changes nothing.
 //
+// A copy reads only what is new: that the signed tree extends the one whose files
+// were all checked when they were written, is proven first. Config.Check reads
+// everything again. Partial tiles stay until the tile is full, for those who read
+// the log at an earlier checkpoint.
+//
 // Beside the files of the log the folder has
 //
-//	.lock   held by who writes
-//	.next   the checkpoint of a copy under way, until that is whole
-//	.tmp    files that have no name yet
+//	.lock        held by who writes
+//	.next        the checkpoint of a copy under way, until that is whole
+//	.pending     the same of Ahead
+//	.verified    the checkpoint whose files are all there and were checked
+//	.tmp         files that have no name yet
+//	checkpoints  those with cosignatures that were met, by size
 package mirror
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,10 +43,13 @@ type Config struct {
 	Policies verify.Policies
 	// Dir is the folder; it is made if it is not there. Required.
 	Dir string
+	// Check reads and hashes again what the folder has, and mends it.
+	Check bool
 	// Parallel is how many files are fetched at once. Default 8, at most 64.
 	Parallel int
-	// Progress, if set, is called with how many files of the log are there,
-	// of how many, and how many of them were fetched; by several goroutines.
+	// Progress, if set, is called with how many of the files that are to be
+	// checked were, of how many, and how many of them were fetched; by several
+	// goroutines.
 	Progress func(done, of, fetched int64)
 }
 
@@ -71,17 +84,24 @@ type ContradictionError struct {
 func (e *ContradictionError) Error() string { return e.err.Error() }
 func (e *ContradictionError) Unwrap() error { return e.err }
 
+// checked fills in what is not set.
+func (cfg Config) checked() (Config, error) {
+	cfg.Parallel = cmp.Or(cfg.Parallel, 8)
+	if cfg.Source == nil || len(cfg.Policies) == 0 || cfg.Dir == "" || cfg.Parallel < 1 || cfg.Parallel > 64 {
+		return cfg, errors.New("mirror: Source, Policies or Dir is missing, or Parallel is not 1 to 64")
+	}
+	return cfg, nil
+}
+
 // Sync copies what is new. The error wraps *ContradictionError, *verify.FileError
 // or *verify.EntryError if the log proves itself false; ErrForeign;
 // verify.ErrCheckpoint; or it is one of the source or of the disk. Whatever it
 // is, the folder has the checkpoint that it had, and all files of it. Sync may be
 // called again.
 func Sync(ctx context.Context, cfg Config) (*Result, error) {
-	if cfg.Parallel == 0 {
-		cfg.Parallel = 8
-	}
-	if cfg.Source == nil || len(cfg.Policies) == 0 || cfg.Dir == "" || cfg.Parallel < 1 || cfg.Parallel > 64 {
-		return nil, errors.New("mirror: Source, Policies or Dir is missing, or Parallel is not 1 to 64")
+	cfg, err := cfg.checked()
+	if err != nil {
+		return nil, err
 	}
 	signed, err := cfg.head(ctx)
 	if err != nil {
@@ -92,28 +112,42 @@ func Sync(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer f.close()
-	before, err := cfg.compare(ctx, f, signed)
+	had, err := cfg.compare(ctx, f, signed, false)
 	if errors.Is(err, ErrSmaller) {
 		// Another Sync may have had the folder since head was asked.
 		if signed, err = cfg.head(ctx); err != nil {
 			return nil, err
 		}
-		before, err = cfg.compare(ctx, f, signed)
+		had, err = cfg.compare(ctx, f, signed, false)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := f.begin(signed.Note); err != nil {
+	res := &Result{Signed: signed, Before: had.size, Files: files(signed.Checkpoint.Size)}
+	if !cfg.Check && !f.interrupted && bytes.Equal(had.note, signed.Note) && bytes.Equal(had.verified.Note, signed.Note) {
+		return res, nil
+	}
+	if err := f.begin(next, signed.Note); err != nil {
 		return nil, err
 	}
-	c := newCopier(cfg, f, signed)
+	if res.Fetched, err = cfg.bring(ctx, f, signed, had); err != nil {
+		return nil, err
+	}
+	return res, f.finish(signed, had)
+}
+
+// bring copies the files of the tree of a checkpoint that are not known to be
+// there. It returns how many it fetched, once their names are durable.
+func (cfg Config) bring(ctx context.Context, f *folder, signed verify.Signed, had held) (fetched int64, err error) {
+	known := had.verified.Checkpoint.Size
+	if cfg.Check {
+		known = 0
+	}
+	c := newCopier(cfg, f, signed, known)
 	if err := c.run(ctx); err != nil {
-		return nil, err
+		return 0, err
 	}
-	if err := f.finish(signed); err != nil {
-		return nil, err
-	}
-	return &Result{Signed: signed, Before: before, Files: c.total, Fetched: c.fetched}, nil
+	return c.fetched, f.sync()
 }
 
 // head asks for the newest checkpoint.
@@ -129,36 +163,82 @@ func (cfg Config) head(ctx context.Context) (verify.Signed, error) {
 	return signed, nil
 }
 
+// held is what a folder has.
+type held struct {
+	note     []byte        // its checkpoint, nil if there is none
+	size     int64         // of that
+	verified verify.Signed // whose files are all there, the zero one if that is not known
+	pending  int64         // the size of what Ahead was interrupted in, 0 if it was not
+}
+
 // compare holds the log to the checkpoints that the folder has: that of its
-// files and that of a copy which was interrupted. It returns how many entries
-// the folder has. That the witnesses of an earlier checkpoint would not suffice
-// today changes nothing: the log signed it.
-func (cfg Config) compare(ctx context.Context, f *folder, signed verify.Signed) (before int64, err error) {
+// files and that of a copy which was interrupted. That the witnesses of an
+// earlier checkpoint would not suffice today changes nothing: the log signed it.
+//
+// What the folder has by Ahead may be larger than what the log shows, which lags
+// behind what it signs; then that must extend signed. With ahead, so may all.
+func (cfg Config) compare(ctx context.Context, f *folder, signed verify.Signed, ahead bool) (had held, err error) {
 	now := signed.Checkpoint
-	for _, name := range []string{checkpoint, next} {
+	for _, name := range []string{checkpoint, next, verified, pending} {
 		note, err := f.note(name)
 		if err != nil {
-			return 0, err
+			return held{}, err
 		}
 		if note == nil {
 			continue
 		}
-		held, err := cfg.Policies.Held(note)
+		opened, err := cfg.Policies.Held(note)
+		if err != nil && name == verified {
+			continue // damaged, so nothing is known
+		}
 		if err != nil {
-			return 0, fmt.Errorf("%w, %s: its %s: %w", ErrForeign, now.Origin, name, err)
+			return held{}, fmt.Errorf("%w, %s: its %s: %w", ErrForeign, now.Origin, name, err)
 		}
-		old := held[0]
+		old := opened[0]
 		if old.Checkpoint.Origin != now.Origin {
-			return 0, fmt.Errorf("%w, %s: it is one of %s", ErrForeign, now.Origin, old.Checkpoint.Origin)
+			return held{}, fmt.Errorf("%w, %s: it is one of %s", ErrForeign, now.Origin, old.Checkpoint.Origin)
 		}
-		if err := extends(ctx, signed, old, cfg.Source); err != nil {
-			return 0, err
+		if old.Checkpoint.Size > now.Size && (ahead || name == verified || name == pending) {
+			err = within(ctx, signed, old, either{f, cfg.Source})
+		} else {
+			err = extends(ctx, signed, old, cfg.Source)
 		}
-		if name == checkpoint {
-			before = old.Checkpoint.Size
+		if err != nil {
+			return held{}, err
+		}
+		switch name {
+		case checkpoint:
+			had.note, had.size = note, old.Checkpoint.Size
+		case verified:
+			had.verified = old
+		case pending:
+			had.pending = old.Checkpoint.Size
 		}
 	}
-	return before, nil
+	return had, nil
+}
+
+// within checks that larger is what signed grows to.
+func within(ctx context.Context, signed, larger verify.Signed, src verify.Source) error {
+	err := larger.Tree(src).ExtendsSigned(ctx, signed)
+	var fork *verify.ForkError
+	if errors.As(err, &fork) {
+		return &ContradictionError{Before: larger.Note, Now: signed.Note, err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("the log has signed %d entries and shows %d; whether they go together is not known: %w", larger.Checkpoint.Size, signed.Checkpoint.Size, err)
+	}
+	return nil
+}
+
+// either is what one source has, or else the other.
+type either struct{ first, second verify.Source }
+
+func (e either) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	if b, err := e.first.ReadFile(ctx, path); err == nil {
+		return b, nil
+	}
+	return e.second.ReadFile(ctx, path)
 }
 
 // extends checks that signed is what old has grown to.

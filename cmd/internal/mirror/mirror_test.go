@@ -61,7 +61,7 @@ func grow(w *ledgertest.World, name string, n int) {
 }
 
 func sync1(src verify.Source, p *verify.Policy, dir string) (*mirror.Result, error) {
-	return mirror.Sync(context.Background(), mirror.Config{Source: src, Policies: []*verify.Policy{p}, Dir: dir})
+	return mirror.Sync(context.Background(), mirror.Config{Source: src, Policies: []*verify.Policy{p}, Dir: dir, Check: true})
 }
 
 // whole audits a mirror.
@@ -109,7 +109,7 @@ func TestGrowth(t *testing.T) {
 		t.Errorf("grown: %+v, %v, %d reads", res, err, src.reads)
 	}
 	whole(t, dir, p, 566)
-	want := map[string]bool{"checkpoint": true, ".lock": true}
+	want := map[string]bool{"checkpoint": true, ".lock": true, ".verified": true, "tile/1/000.p/1": true} // the tile is not full
 	for id := range tile.All(566) {
 		want[id.Path()] = true
 	}
