@@ -172,7 +172,7 @@ func TestKill(t *testing.T) {
 		if out, err := command("sync", "--policy", o.policy, url, dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		sound(t, dir, logs[len(logs)-1])
+		sound(t, dir, logs...)
 		if _, err := os.Stat(filepath.Join(dir, ".tmp")); err == nil {
 			t.Error("something without a name is left")
 		}

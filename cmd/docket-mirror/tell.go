@@ -119,3 +119,10 @@ func (m *meter) clear() {
 		fmt.Fprint(m.std.Err, "\r\033[K")
 	}
 }
+
+// restart begins anew, for the next copy.
+func (m *meter) restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.start, m.last = time.Now(), time.Time{}
+}

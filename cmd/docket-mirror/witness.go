@@ -10,10 +10,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
@@ -119,19 +117,5 @@ func runWitness(ctx context.Context, w *witness.Witness, dir, address string, st
 		fmt.Fprintf(std.Err, "docket-mirror: witness %s on http://%s\n", c.VKey(), n.Addr())
 	}
 	log := slog.New(slog.NewTextHandler(std.Err, nil))
-	server := &http.Server{Handler: witnessHandler(w, store, log), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: 3 * time.Minute, MaxHeaderBytes: 16 << 10}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(n) }()
-	select {
-	case err := <-served:
-		return cli.Unknown(err)
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(err, server.Close())
-	}
-	return nil
+	return serveUntil(ctx, n, witnessHandler(w, store, log, nil), log)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,9 +15,10 @@ import (
 const witnessPlaces = 64
 
 // witnessHandler serves a witness: POST /add-checkpoint, and the newest cosigned
-// checkpoint of a log at /<hex SHA-256 of its origin>/checkpoint.
-func witnessHandler(w *witness.Witness, store *store, log *slog.Logger) http.Handler {
-	s := &witnessServer{w, store, log, make(chan struct{}, witnessPlaces)}
+// checkpoint of a log at /<hex SHA-256 of its origin>/checkpoint. gate may refuse a
+// request before the witness judges it, with a status and words; it may be nil.
+func witnessHandler(w *witness.Witness, store *store, log *slog.Logger, gate func(ctx context.Context, body []byte) (status int, words string)) http.Handler {
+	s := &witnessServer{w, store, log, make(chan struct{}, witnessPlaces), gate}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /add-checkpoint", s.add)
 	mux.HandleFunc("GET /{id}/checkpoint", s.newest)
@@ -28,6 +30,7 @@ type witnessServer struct {
 	store   *store
 	log     *slog.Logger
 	places  chan struct{}
+	gate    func(ctx context.Context, body []byte) (status int, words string)
 }
 
 func (s *witnessServer) add(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +51,15 @@ func (s *witnessServer) add(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "too many requests at once", http.StatusTooManyRequests)
 		return
+	}
+	if s.gate != nil {
+		if status, words := s.gate(r.Context(), body); status != 0 {
+			if status == http.StatusServiceUnavailable {
+				w.Header().Set("Retry-After", "2")
+			}
+			http.Error(w, words, status)
+			return
+		}
 	}
 	a, err := s.witness.Add(body, time.Now().Unix())
 	if err != nil {

@@ -3,7 +3,10 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -73,7 +76,7 @@ const maxFollowPause = 10 * time.Minute
 // it tries again, which grows while failures follow each other. What will not be
 // otherwise the next time ends it with that error: a log that has signed two
 // histories, a folder of something else, and before the first success a checkpoint
-// that the policy does not take.
+// that the policy does not take (but for one that witnesses have still to cosign).
 func (f *Follower) Run(ctx context.Context, every time.Duration, told func(res *Result, err error, pause time.Duration)) error {
 	pause, once := every, false
 	for {
@@ -83,7 +86,7 @@ func (f *Follower) Run(ctx context.Context, every time.Duration, told func(res *
 			return nil
 		case err == nil:
 			pause, once = every, true
-		case final(err) || !once && errors.Is(err, verify.ErrCheckpoint):
+		case final(err) || !once && errors.Is(err, verify.ErrCheckpoint) && !errors.Is(err, verify.ErrQuorum):
 			return err
 		default:
 			pause = min(2*pause, max(every, maxFollowPause))
@@ -99,3 +102,29 @@ func final(err error) bool {
 	var fork *verify.ForkError
 	return errors.As(err, &fork) || errors.Is(err, ErrForeign)
 }
+
+// Has returns nil if a folder has all files of the tree of a checkpoint that the
+// log has signed, as far as they were checked when they were written. It wraps
+// ErrAhead if it has fewer, and *ContradictionError if it has others. Somebody else
+// may write into the folder meanwhile.
+func Has(ctx context.Context, dir string, policies verify.Policies, signed verify.Signed) error {
+	src := verify.DirSource(os.DirFS(dir))
+	note, err := src.ReadFile(ctx, verified)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrAhead
+	}
+	if err != nil {
+		return err
+	}
+	held, err := policies.Held(note)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", verified, err)
+	case held[0].Checkpoint.Size < signed.Checkpoint.Size:
+		return fmt.Errorf("%w: %d entries of %d", ErrAhead, held[0].Checkpoint.Size, signed.Checkpoint.Size)
+	}
+	return within(ctx, signed, held[0], src)
+}
+
+// ErrAhead says that a checkpoint is of more than what was copied.
+var ErrAhead = errors.New("the copy is not that far")
