@@ -32,10 +32,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/go-json-experiment/json"
 )
 
 const (
