@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/ledger"
@@ -38,7 +39,7 @@ func withWitnesses(cfg *ledger.Config, dir string, w *Witnesses) error {
 	if w == nil {
 		return nil
 	}
-	policy, err := witnessPolicy(w.Policy, cfg.VKey)
+	policy, err := witnessPolicy(w.Policy, append([]string{cfg.VKey}, cfg.Former...))
 	if err != nil {
 		return fmt.Errorf("the witness policy: %w", err)
 	}
@@ -47,8 +48,8 @@ func withWitnesses(cfg *ledger.Config, dir string, w *Witnesses) error {
 	return nil
 }
 
-// witnessPolicy reads a witness policy for the log with a key.
-func witnessPolicy(file []byte, vkey string) (*verify.Policy, error) {
+// witnessPolicy reads a witness policy for the log with these keys.
+func witnessPolicy(file []byte, vkeys []string) (*verify.Policy, error) {
 	p, err := verify.ParsePolicy(file)
 	if err != nil {
 		return nil, err
@@ -59,5 +60,5 @@ func witnessPolicy(file []byte, vkey string) (*verify.Policy, error) {
 	if len(p.Logs()) > 0 {
 		return p, nil
 	}
-	return verify.ParsePolicy(append([]byte("log "+vkey+"\n"), file...))
+	return verify.ParsePolicy(append([]byte("log "+strings.Join(vkeys, "\nlog ")+"\n"), file...))
 }
