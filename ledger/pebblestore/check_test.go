@@ -3,6 +3,8 @@ package pebblestore_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"strings"
 	"syscall"
 	"testing"
@@ -228,6 +230,22 @@ func TestBackupFull(t *testing.T) {
 	l.mustAppend(t, leaves(20, 20)...)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// barred is a file system that nobody may write to.
+type barred struct{ vfs.FS }
+
+func (barred) Lock(name string) (io.Closer, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EROFS}
+}
+
+// TestLookReadOnly looks at a store that can't be locked, since nothing can be
+// written there.
+func TestLookReadOnly(t *testing.T) {
+	c, err := look(t, barred{fsOf(t, "store", filled(t, 300, true))}, "store")
+	if err != nil || !c.whole || c.size != 300 || len(c.faults) > 0 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

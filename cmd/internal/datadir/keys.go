@@ -291,6 +291,12 @@ func openKeyFile(dir, name, origin string) (*logKey, error) {
 	return key, nil
 }
 
+// inToken reports whether the file of the log key only says in which token it is.
+func inToken(dir string) bool {
+	b, err := os.ReadFile(keyPath(dir, current+".key"))
+	return err == nil && strings.HasPrefix(string(b), pkcs11key.Scheme)
+}
+
 func readVKey(dir, name string) (verify.VKey, error) {
 	path := keyPath(dir, name+".vkey")
 	b, err := os.ReadFile(path)
