@@ -40,7 +40,7 @@ type URI struct {
 func ParseURI(s string) (URI, error) {
 	rest, ok := strings.CutPrefix(s, Scheme)
 	if !ok {
-		return URI{}, errors.New("the URI of a key in a token begins with pkcs11:")
+		return URI{}, errors.New("the URI of a key in a token begins with pkcs11: (RFC 7512)")
 	}
 	path, query, _ := strings.Cut(rest, "?")
 	var u URI
