@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -80,12 +81,12 @@ type statementJSON struct {
 	Root       string          `json:"root"`
 	Checkpoint string          `json:"checkpoint"`
 	Signatures []signatureJSON `json:"signatures"`
-	Ignored    int             `json:"ignored,omitempty"` // signature lines of unknown keys
+	Ignored    int             `json:"ignored,omitzero"` // signature lines of unknown keys
 }
 
 type signatureJSON struct {
 	VKey    string      `json:"vkey"`
-	Log     bool        `json:"log,omitempty"`
+	Log     bool        `json:"log,omitzero"`
 	Witness string      `json:"witness,omitempty"`
 	Time    record.Time `json:"time,omitzero"`
 }
@@ -278,7 +279,11 @@ func entryWords(b []byte, leaf string) string {
 	}
 	u, err := record.Parse(b)
 	if err != nil {
-		return fmt.Sprintf("%d bytes that are no record, with the leaf hash %s", len(b), leaf)
+		text := fmt.Sprintf("%d bytes that are no record of a ledger, with the leaf hash %s", len(b), leaf)
+		if utf8.Valid(b) {
+			text += fmt.Sprintf(": %.80q", b)
+		}
+		return text
 	}
 	return fmt.Sprintf("%s: %s", u.ID(), telling.Summary(u.Payload()))
 }
