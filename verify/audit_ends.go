@@ -71,7 +71,7 @@ func (a *audit) behind(ctx context.Context, old Signed) (bool, error) {
 		a.found(Finding{Severity: Note, Code: AuditBehind, Index: -1,
 			Detail: fmt.Sprintf("the log shows %d entries, of the %d that it has signed: its tiles prove that these are the first of them", a.tree.cp.Size, old.Checkpoint.Size)})
 	case errors.As(err, &fork):
-		a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork})
+		a.forked(fork)
 	case errors.As(err, &file), errors.As(err, &entry), errors.Is(err, fs.ErrNotExist):
 		return false, nil // nothing shows it
 	default:
@@ -93,14 +93,18 @@ func (a *audit) extends(ctx context.Context, old Signed) (bool, error) {
 	var file *FileError
 	switch {
 	case errors.As(err, &fork):
-		e := fork.Evidence()
-		a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork, Evidence: &e})
+		a.forked(fork)
 	case errors.As(err, &file):
 		a.found(Finding{Severity: Broken, Code: AuditFile, Index: -1, Detail: file.Error()})
 	case err != nil:
 		return false, fmt.Errorf("compare with the checkpoint of size %d: %w", old.Checkpoint.Size, err)
 	}
 	return err == nil, nil
+}
+
+func (a *audit) forked(fork *ForkError) {
+	e := fork.Evidence()
+	a.found(Finding{Severity: Broken, Code: AuditFork, Index: -1, Detail: fork.Error(), Fork: fork, Evidence: &e})
 }
 
 // finish looks at what only the whole log shows.

@@ -32,7 +32,7 @@ func TestLies(t *testing.T) {
 	if err := os.WriteFile(trust, o.Trust(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	want := map[liartest.Verdict]int{liartest.Contradicts: 1, liartest.Broken: 1, liartest.Missing: 1, liartest.Silent: 3, liartest.Unseen: 0}
+	want := map[liartest.Verdict]int{liartest.Contradicts: 1, liartest.Broken: 1, liartest.Missing: 1, liartest.Silent: 3, liartest.Unseen: 0, liartest.Older: 0}
 	audit := func(t *testing.T, lie liartest.Lie, args ...string) (int, string) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience(lie))
 		defer cancel()

@@ -25,6 +25,9 @@ const (
 	Silent
 	// Unseen: only somebody who knows the time can tell, exit code 0.
 	Unseen
+	// Older: less is shown than before, but all of it is there. Who copies a log
+	// says that it is smaller, exit code 1; who audits it notes it, exit code 0.
+	Older
 )
 
 // A Lie is what a server shows to somebody who has seen First.
@@ -63,7 +66,7 @@ func (o *Operator) histories() []Lie {
 		}
 		lies = append(lies, Lie{Name: fmt.Sprintf("set back from %d entries to %d", full, first), First: o.Log(full), Then: o.Log(first), Verdict: Contradicts})
 	}
-	log, grown := o.Log(300), o.Log(full)
+	log, grown, forked := o.Log(300), o.Log(full), o.Fork(300, 299)
 	lie := o.head(log)
 	lie.Size++
 	twoSizes := Files(maps.Clone(log))
@@ -71,6 +74,9 @@ func (o *Operator) histories() []Lie {
 	other := newOperator(o.tb, o.Signer.Name(), "another key")
 	return append(lies,
 		Lie{Name: "an empty log", First: log, Then: o.Log(0), Verdict: Contradicts},
+		Lie{Name: "an old checkpoint before the newer files", First: grown, Then: with(merged(grown, log), "checkpoint", log["checkpoint"]), Verdict: Older},
+		Lie{Name: "a fork's old checkpoint before the newer files", First: grown, Then: with(merged(grown, forked), "checkpoint", forked["checkpoint"]),
+			Verdict: Contradicts, Proof: verify.KindFork},
 		Lie{Name: "frozen", First: log, Then: log, Verdict: Unseen},
 		Lie{Name: "one root with two sizes", First: log, Then: twoSizes, Verdict: Contradicts, Proof: verify.KindFork},
 		Lie{Name: "its key is another one", First: log, Then: o.signed(other.Signer, o.entries), Verdict: Broken, Fresh: true},
@@ -138,6 +144,13 @@ func (o *Operator) files() []Lie {
 func distinct(numbers ...int) []int {
 	slices.Sort(numbers)
 	return slices.Compact(numbers)
+}
+
+// merged returns the files of both logs; where they differ, those of the first.
+func merged(a, b Files) Files {
+	all := maps.Clone(b)
+	maps.Copy(all, a)
+	return all
 }
 
 // with returns the files with one changed; nil takes it away.

@@ -201,7 +201,7 @@ func (cfg Config) compare(ctx context.Context, f *folder, signed verify.Signed, 
 		if old.Checkpoint.Size > now.Size && (ahead || name == verified || name == pending) {
 			err = within(ctx, signed, old, either{f, cfg.Source})
 		} else {
-			err = extends(ctx, signed, old, cfg.Source)
+			err = extends(ctx, signed, old, cfg.Source, f)
 		}
 		if err != nil {
 			return held{}, err
@@ -241,14 +241,18 @@ func (e either) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	return e.second.ReadFile(ctx, path)
 }
 
-// extends checks that signed is what old has grown to.
-func extends(ctx context.Context, signed, old verify.Signed, src verify.Source) error {
+// extends checks that signed is what old has grown to. If it is smaller, what own
+// has of the old tree may prove that it is not even its beginning.
+func extends(ctx context.Context, signed, old verify.Signed, src, own verify.Source) error {
 	contradiction := func(err error) error { return &ContradictionError{Before: old.Note, Now: signed.Note, err: err} }
+	var fork *verify.ForkError
 	if old.Checkpoint.Size > signed.Checkpoint.Size {
+		if errors.As(old.Tree(own).ExtendsSigned(ctx, signed), &fork) {
+			return contradiction(fork)
+		}
 		return contradiction(fmt.Errorf("%w: it shows %d entries, and showed %d before", ErrSmaller, signed.Checkpoint.Size, old.Checkpoint.Size))
 	}
 	err := signed.Tree(src).ExtendsSigned(ctx, old)
-	var fork *verify.ForkError
 	var file *verify.FileError
 	if errors.As(err, &fork) || errors.As(err, &file) {
 		return contradiction(err)
