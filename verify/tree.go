@@ -264,17 +264,19 @@ func (t *Tree) File(ctx context.Context, id tile.ID) ([]byte, error) {
 		return nil, fmt.Errorf("%s is not in a log of size %d", id.Path(), t.cp.Size)
 	}
 	if id.Level == tile.Entries {
-		entries, err := t.Bundle(ctx, id.N)
+		bundle, leaves, err := t.bundle(ctx, id.N)
 		if err != nil {
 			return nil, err
 		}
-		var bundle []byte
-		for _, e := range entries {
-			if bundle, err = tile.AppendEntry(bundle, e); err != nil {
-				return nil, err
-			}
+		entries, err := bundle.entries(leaves)
+		if err != nil {
+			return nil, err
 		}
-		return bundle, nil
+		size := 0
+		for _, e := range entries {
+			size += 2 + len(e)
+		}
+		return bundle.data[:size:size], nil // the entries, in the only spelling
 	}
 	nodes, err := t.tile(ctx, id.Level, id.N)
 	if err != nil {

@@ -344,18 +344,27 @@ func TestExtends(t *testing.T) {
 
 func TestDirSource(t *testing.T) {
 	src := verify.DirSource(fstest.MapFS{
-		"checkpoint": {Data: []byte("x")},
-		"tile/0/000": {Data: make([]byte, tile.MaxFile+1)},
-		"tile/0/001": {Data: make([]byte, tile.MaxFile)},
+		"checkpoint":           {Data: []byte("x")},
+		"tile/0/000":           {Data: make([]byte, 8192+1)},
+		"tile/0/001":           {Data: make([]byte, 8192)},
+		"tile/entries/000":     {Data: make([]byte, tile.MaxFile+1)},
+		"tile/entries/001":     {Data: make([]byte, tile.MaxFile)},
+		"tile/entries/002.p/1": {Data: make([]byte, 2+tile.MaxEntry+1)},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	if b, err := src.ReadFile(ctx, "checkpoint"); err != nil || string(b) != "x" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if b, err := src.ReadFile(ctx, "tile/0/001"); err != nil || len(b) != tile.MaxFile {
-		t.Errorf("the largest file: %d bytes, %v", len(b), err)
+	for path, most := range map[string]int{"tile/0/001": 8192, "tile/entries/001": tile.MaxFile} {
+		if b, err := src.ReadFile(ctx, path); err != nil || len(b) != most {
+			t.Errorf("the largest file: %s, %d bytes, %v", path, len(b), err)
+		}
 	}
-	for _, path := range []string{"", ".", "tile", "/checkpoint", "../checkpoint", "tile/0/000", "tile/0/002"} {
+	var file *verify.FileError
+	if _, err := src.ReadFile(ctx, "tile/0/000"); !errors.As(err, &file) || file.Path != "tile/0/000" {
+		t.Errorf("a tile that is too long: %v", err)
+	}
+	for _, path := range []string{"", ".", "tile", "/checkpoint", "../checkpoint", "tile/0/000", "tile/0/002", "tile/entries/000", "tile/entries/002.p/1"} {
 		if _, err := src.ReadFile(ctx, path); err == nil {
 			t.Errorf("%q was read", path)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"sync"
 
@@ -22,10 +23,11 @@ type copier struct {
 	mu            sync.Mutex
 	done, fetched int64           // files
 	bad           map[string]bool // that the folder has and that are not those of the tree
+	absent        map[string]bool // that the folder does not have and that were read, until they are written
 }
 
 func newCopier(cfg Config, f *folder, signed verify.Signed, known int64) *copier {
-	c := &copier{cfg: cfg, folder: f, known: known, total: countNew(known, signed.Checkpoint.Size), bad: map[string]bool{}}
+	c := &copier{cfg: cfg, folder: f, known: known, total: countNew(known, signed.Checkpoint.Size), bad: map[string]bool{}, absent: map[string]bool{}}
 	c.tree = signed.Tree(c)
 	return c
 }
@@ -67,8 +69,11 @@ func (c *copier) copy(ctx context.Context, id tile.ID) error {
 	if err != nil {
 		return err
 	}
-	have, err := c.folder.ReadFile(ctx, id.Path())
-	missing := err != nil || !bytes.Equal(have, b)
+	missing := c.isAbsent(id.Path())
+	if !missing {
+		have, err := c.folder.ReadFile(ctx, id.Path())
+		missing = err != nil || !bytes.Equal(have, b)
+	}
 	if missing {
 		if err := c.folder.write(id.Path(), b); err != nil {
 			return err
@@ -85,6 +90,15 @@ func (c *copier) copy(ctx context.Context, id tile.ID) error {
 		c.cfg.Progress(done, c.total, fetched)
 	}
 	return nil
+}
+
+// isAbsent reports whether the folder was found not to have a file, once.
+func (c *copier) isAbsent(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	absent := c.absent[path]
+	delete(c.absent, path)
+	return absent
 }
 
 // checked returns a file of the tree. Where what the folder has is not of the
@@ -129,8 +143,14 @@ func (c *copier) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	bad := c.bad[path]
 	c.mu.Unlock()
 	if !bad {
-		if b, err := c.folder.ReadFile(ctx, path); err == nil {
+		b, err := c.folder.ReadFile(ctx, path)
+		if err == nil {
 			return b, nil
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			c.mu.Lock()
+			c.absent[path] = true
+			c.mu.Unlock()
 		}
 	}
 	return c.cfg.Source.ReadFile(ctx, path)

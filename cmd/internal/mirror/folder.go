@@ -45,6 +45,7 @@ type folder struct {
 
 	mu   sync.Mutex
 	dirs map[string]bool // whose names are to be made durable
+	made string          // the folder that was last made or found
 }
 
 // openFolder makes the folder if it is not there, and locks it. The error wraps
@@ -177,6 +178,12 @@ func (f *folder) write(path string, b []byte) error {
 
 // makeDirs makes the folders of a path that are not there.
 func (f *folder) makeDirs(dir string) error {
+	f.mu.Lock()
+	known := f.made == dir
+	f.mu.Unlock()
+	if known {
+		return nil
+	}
 	var made []string
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
@@ -184,8 +191,11 @@ func (f *folder) makeDirs(dir string) error {
 		}
 		made = append(made, d)
 	}
-	if len(made) == 0 {
-		return nil // or it is a file, which who writes into it is told
+	if len(made) == 0 { // or it is a file, which who writes into it is told
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.made = dir
+		return nil
 	}
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return err
