@@ -145,9 +145,10 @@ func TestLayout(t *testing.T) {
 		{"api/problem", []string{"verify/..."}},
 		{"cmd/internal/cli", nil},
 		{"cmd/docket", slices.Concat(auditor, []string{"cmd/internal/..."})},
-		{"cmd/docket-verify/...", auditor},
+		{"cmd/docket-verify/...", slices.Concat(auditor, []string{"cmd/internal/watch"})},
 		{"cmd/docket-mirror/...", slices.Concat(auditor, []string{"cmd/internal/mirror"})},
 		{"cmd/internal/mirror", []string{"verify/...", "api/client", "api/problem"}},
+		{"cmd/internal/watch", []string{"verify/...", "api/client", "api/problem", "cmd/internal/telling"}},
 		{"cmd/internal/telling", []string{"verify/..."}},
 	}
 	for _, file := range goFiles(t, ".") {
