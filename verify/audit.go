@@ -123,8 +123,14 @@ func (s *Summary) Saved(at int64) *Saved {
 	return &saved
 }
 
-// State returns the state of the rules at the end. It must not be written to.
-func (s *Summary) State() rules.Lister { return s.state }
+// State returns the state of the rules at the end, nil if nothing was judged. It
+// must not be written to.
+func (s *Summary) State() rules.Lister {
+	if s.state == nil {
+		return nil
+	}
+	return s.state
+}
 
 // Audit reads the whole log: every tile and bundle is hashed to the root that
 // the checkpoint signs, every record is opened, its signatures included, and

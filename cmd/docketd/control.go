@@ -53,7 +53,7 @@ func socketPath(dir string) (path string, held io.Closer, err error) {
 		return path, io.NopCloser(nil), nil
 	}
 	if runtime.GOOS != "linux" {
-		return "", nil, fmt.Errorf("%s is too long a path for a socket: %d bytes, at most %d. Use a shorter one, or start docketd in that directory with --data .",
+		return "", nil, fmt.Errorf("%s is too long a path for a socket: %d bytes, at most %d. Use a shorter one, or start docketd in that directory, with --data . there",
 			path, len(path), maxSocketPath)
 	}
 	d, err := os.Open(dir)
