@@ -17,6 +17,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/witness"
 )
@@ -79,7 +80,7 @@ func runSite(ctx context.Context, cfg serveConfig, std cli.Streams) error {
 	defer cancel(nil)
 	var follower *mirror.Follower
 	if cfg.from != "" {
-		src, err := openSource(cfg.from)
+		src, err := source.OpenPatient(cfg.from)
 		if err != nil {
 			return err
 		}

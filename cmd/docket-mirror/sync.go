@@ -11,6 +11,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 )
 
@@ -40,7 +41,7 @@ func syncCommand(ctx context.Context, args []string, std cli.Streams) error {
 	case *every < leastEvery:
 		return cli.Usage(fmt.Errorf("--every is %v, want %v or more", *every, leastEvery))
 	}
-	src, err := openSource(flags.Arg(0))
+	src, err := source.OpenPatient(flags.Arg(0))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -35,7 +36,7 @@ func audit(ctx context.Context, args []string, std cli.Streams) error {
 	if err := flags.Require("policy"); err != nil {
 		return err
 	}
-	src, err := openSource(flags.Arg(0))
+	src, err := source.Open(flags.Arg(0))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -32,7 +33,7 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if flags.NArg() == 1 {
 		return tellFile(flags.Arg(0), *policy, *asJSON, std)
 	}
-	src, err := openSource(flags.Arg(0))
+	src, err := source.Open(flags.Arg(0))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 )
 
@@ -53,7 +54,7 @@ func diff(ctx context.Context, args []string, std cli.Streams) error {
 // openCopy opens a copy of a log that a log key of the policies signed, with or
 // without witnesses.
 func openCopy(ctx context.Context, where string, policy policies) (*head, error) {
-	src, err := openSource(where)
+	src, err := source.Open(where)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -97,7 +98,7 @@ func audited(ctx context.Context, state, fresh string, policy policies, std cli.
 		}
 		return saved, nil
 	}
-	src, err := openSource(fresh)
+	src, err := source.Open(fresh)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 )
 
@@ -20,7 +21,7 @@ func openHead(ctx context.Context, where string, policy policies) (*head, error)
 	if where == "" {
 		return nil, nil
 	}
-	src, err := openSource(where)
+	src, err := source.Open(where)
 	if err != nil {
 		return nil, err
 	}

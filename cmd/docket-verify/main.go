@@ -4,15 +4,10 @@
 package main
 
 import (
-	"archive/zip"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"strings"
 
-	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
 )
@@ -60,25 +55,4 @@ func policyFlag(flags *cli.FlagSet) *policies {
 	p := &policies{}
 	flags.Var(p, "policy", "trust policy `file` (c2sp.org/tlog-policy), required; may be repeated, one for each epoch of the log's keys, the current one last")
 	return p
-}
-
-// openSource opens a log by URL or folder.
-func openSource(where string) (verify.Source, error) {
-	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		return client.New(where)
-	}
-	info, err := os.Stat(where)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, cli.Unknown(fmt.Errorf("%s: no such folder; a URL begins with http:// or https://", where))
-	case err != nil:
-		return nil, cli.Unknown(err)
-	case !info.IsDir():
-		zipped, err := zip.OpenReader(where)
-		if err != nil {
-			return nil, cli.Usage(fmt.Errorf("%s is no zip: an audit reads a URL, the folder of a mirror or a zip of one; for a receipt use docket-verify receipt", where))
-		}
-		return verify.DirSource(zipped), nil // closed with the process
-	}
-	return verify.DirSource(os.DirFS(where)), nil
 }

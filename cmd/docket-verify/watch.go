@@ -14,6 +14,7 @@ import (
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/cmd/internal/watch"
 	"github.com/docket-ledger/docket/verify"
 )
@@ -127,7 +128,7 @@ func (f *watchFlags) config(log string, std cli.Streams) (watch.Config, error) {
 }
 
 func openPlace(where string) (watch.Place, error) {
-	src, err := openSource(where)
+	src, err := source.Open(where)
 	return watch.Place{Name: where, Source: src}, err
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +8,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
-	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
 )
 
@@ -56,7 +54,7 @@ func restore(ctx context.Context, args []string, std cli.Streams) error {
 		}
 	}
 	if *from != "" {
-		if opt.Mirror, err = openMirror(*from); err != nil {
+		if opt.Mirror, err = source.OpenPatient(*from); err != nil {
 			return err
 		}
 	}
@@ -115,29 +113,4 @@ func readPolicy(path string) (*verify.Policy, error) {
 		return nil, err
 	}
 	return verify.ParsePolicy(b)
-}
-
-// openMirror opens a log by URL, folder or zip.
-func openMirror(where string) (verify.Source, error) {
-	if strings.Contains(where, "://") {
-		c, err := client.New(where)
-		if err != nil {
-			return nil, cli.Usage(err)
-		}
-		return mirror.Patient(c, client.Lasting), nil
-	}
-	info, err := os.Stat(where)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, cli.Unknown(fmt.Errorf("%s: no such folder; a URL begins with http:// or https://", where))
-	case err != nil:
-		return nil, cli.Unknown(err)
-	case !info.IsDir():
-		zipped, err := zip.OpenReader(where)
-		if err != nil {
-			return nil, cli.Usage(fmt.Errorf("%s is no zip: want the URL of a log, the folder of a mirror or a zip of one", where))
-		}
-		return verify.DirSource(zipped), nil // closed with the process
-	}
-	return verify.DirSource(os.DirFS(where)), nil
 }

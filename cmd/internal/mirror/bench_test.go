@@ -16,6 +16,7 @@ import (
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	sources "github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/tile"
@@ -65,7 +66,7 @@ func BenchmarkSync(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := mirror.Sync(context.Background(), mirror.Config{Source: mirror.Patient(c, client.Lasting), Policies: verify.Policies{p}, Dir: filepath.Join(b.TempDir(), "mirror")}); err != nil {
+			if _, err := mirror.Sync(context.Background(), mirror.Config{Source: sources.Patient(c, client.Lasting), Policies: verify.Policies{p}, Dir: filepath.Join(b.TempDir(), "mirror")}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -92,8 +92,10 @@ func (f *Follower) Run(ctx context.Context, every time.Duration, told func(res *
 			pause = min(2*pause, max(every, maxFollowPause))
 		}
 		told(res, err, pause)
-		if sleep(ctx, pause-rand.N(pause/8+1)) != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-time.After(pause - rand.N(pause/8+1)):
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package mirror
+package source
 
 import (
 	"context"
@@ -44,7 +44,7 @@ type patient struct {
 // ReadFile implements verify.Source.
 func (p *patient) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	most := tries
-	if path == checkpoint {
+	if path == "checkpoint" {
 		most = firstTries
 	}
 	pause, spent := firstPause, time.Duration(0)

@@ -1,4 +1,4 @@
-package mirror_test
+package source_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/api/problem"
-	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	"github.com/docket-ledger/docket/cmd/internal/source"
 )
 
 var errLasting = errors.New("will be the same")
@@ -87,7 +87,7 @@ func TestPatient(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &moody{answers: test.answers, start: time.Now()}
-				b, err := mirror.Patient(m, lasting).ReadFile(t.Context(), test.path)
+				b, err := source.Patient(m, lasting).ReadFile(t.Context(), test.path)
 				took := time.Since(m.start)
 				if (err == nil) != test.good || test.good != (string(b) == "good") || len(m.asked) != test.asked || took < test.least || took > test.max {
 					t.Errorf("%q, %v after %v, asked at %v; want %d times, in %v to %v", b, err, took, m.asked, test.asked, test.least, test.max)
@@ -102,7 +102,7 @@ func TestPatient(t *testing.T) {
 func TestPatientTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &moody{answers: []answer{{err: &problem.Problem{Status: 503, RetryAfter: 30 * time.Second}}}, start: time.Now()}
-		p := mirror.Patient(m, lasting)
+		p := source.Patient(m, lasting)
 		first := make(chan error)
 		go func() {
 			_, err := p.ReadFile(t.Context(), "tile/0/000")
