@@ -122,6 +122,9 @@ func sound(t *testing.T, dir string, logs ...fs.FS) {
 		}
 		whole = true
 		err := fs.WalkDir(log, "tile", func(name string, d fs.DirEntry, err error) error {
+			if name == "tile" && errors.Is(err, fs.ErrNotExist) {
+				return nil // the empty log has none
+			}
 			if err == nil && !d.IsDir() && !bytes.Equal(read(mirror, name), read(log, name)) {
 				t.Errorf("there is a checkpoint, and %s is not there", name)
 			}
