@@ -50,9 +50,9 @@ func (w *Watcher) audit(ctx context.Context, r *report, now verify.Signed) {
 		return
 	}
 	r.looked[partRead], r.looked[partAudit] = true, true
+	w.changes(r, x, sum)
 	w.findings(r, x, sum)
 	w.duties(r, sum)
-	w.changes(r, x, sum)
 	saved := sum.Saved(r.at)
 	r.then = append(r.then, func(m *memory) {
 		m.AuditedAt = r.at

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -104,7 +105,7 @@ func (m *metrics) write(out io.Writer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	gauge := func(name, help string, value float64) {
-		fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %v\n", name, help, name, name, value)
+		fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %s\n", name, help, name, name, strconv.FormatFloat(value, 'f', -1, 64))
 	}
 	head := func(name, kind, help string) {
 		fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)

@@ -135,6 +135,7 @@ func (w *Watcher) compare(ctx context.Context, r *report, o *other, ours *verify
 		s := o.signed
 		r.then = append(r.then, func(m *memory) { w.learnNewest(m, s) })
 	case f != nil:
+		o.ahead = false // it is of another history
 		e.Code, e.Detail = o.fork, f.Error()
 		r.lasts(part, "", e, f.evidence)
 	case o.ahead && o.absent == NoWitness && missing(err): // too new for the log to show; see behind
