@@ -328,6 +328,9 @@ func readEvidence(t *testing.T, b *bench, told error) verify.Evidence {
 func provesFork(t *testing.T, b *bench, e verify.Evidence) {
 	t.Helper()
 	key := parse(t, "log "+b.log.key.String(), "quorum none")
+	if _, err := (verify.Policies{key}).Prove(e); e.Kind == verify.KindFork && err != nil {
+		t.Errorf("docket-verify fork: %v", err)
+	}
 	old, err := key.Open([]byte(e.Old))
 	if err != nil {
 		t.Fatal(err)
