@@ -46,7 +46,7 @@ func (w *Watcher) audit(ctx context.Context, r *report, now verify.Signed) {
 		x, sum, err = w.examine(ctx, now, resume)
 	}
 	if err != nil {
-		r.lasts(partRead, "", Event{Level: Unknown, Code: Unread, Size: now.Checkpoint.Size, Detail: "audit: " + err.Error()}, nil)
+		w.unread(r, err)
 		return
 	}
 	r.looked[partRead], r.looked[partAudit] = true, true
@@ -165,8 +165,8 @@ func (w *Watcher) changes(r *report, x *examination, sum *verify.Summary) {
 	if !w.mem.Began {
 		r.once(Event{Level: Info, Code: Began, Size: size,
 			Detail: fmt.Sprintf("%d entries, %d effective, %d void, which are not told one by one", size, sum.Effective, sum.Void)})
-	} else if size > w.mem.Known {
-		r.once(Event{Level: Info, Code: Grown, Size: size, Detail: fmt.Sprintf("%d new entries", size-w.mem.Known)})
+	} else if known > w.mem.Known {
+		r.once(Event{Level: Info, Code: Grown, Size: size, Detail: fmt.Sprintf("new entries: %d", known-w.mem.Known)})
 	}
 	for _, e := range x.changes {
 		r.once(e)

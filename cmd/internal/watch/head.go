@@ -194,8 +194,9 @@ func (w *Watcher) learnNewest(m *memory, s verify.Signed) {
 
 // age tells if the newest head that the log served is too old. Where the policy
 // that takes it has witnesses its age is that of their cosignatures, else the
-// watcher's clock says since when the log has not changed.
-func (w *Watcher) age(r *report) {
+// watcher's clock says since when the log has not changed, or shows none. read says
+// that this look has read one.
+func (w *Watcher) age(r *report, read bool) {
 	w.mu.Lock()
 	for _, learn := range r.then { // of this look, and kept with what is told
 		learn(w.mem)
@@ -207,17 +208,38 @@ func (w *Watcher) age(r *report) {
 		return
 	}
 	since, basis := w.mem.ServedSince, "it has not changed since, by the watcher's clock"
-	if w.mem.Served == "" {
-		since, basis = w.mem.Since, "no head was read since the watch began, by the watcher's clock"
-	} else if t, ok := w.witnessed([]byte(w.mem.Served)); ok {
+	if t, ok := w.witnessed([]byte(w.mem.Served)); ok {
 		since, basis = t, "so the cosignatures of its witnesses say"
+	} else if !read {
+		since, basis = r.since(partReach, Unreachable), "no head could be read since, by the watcher's clock"
 	}
-	if age := time.Duration(r.at-since) * time.Second; age > w.cfg.MaxAge {
-		r.lasts(partAge, "", Event{Code: Stale, Detail: fmt.Sprintf("the head is of %v, older than %v: %s", record.Time(since), w.cfg.MaxAge, basis)}, nil)
+	if r.old(since) {
+		r.lasts(partAge, "", Event{Code: Stale, Detail: fmt.Sprintf("the newest head is of %v, older than %v: %s", record.Time(since), w.cfg.MaxAge, basis)}, nil)
 	}
-	if age := time.Duration(r.at-max(w.mem.AuditedAt, w.mem.Since)) * time.Second; age > w.cfg.MaxAge && w.mem.Served != "" {
-		r.lasts(partAge, "", Event{Code: Unreadable, Detail: fmt.Sprintf("no audit came to an end since %v", record.Time(max(w.mem.AuditedAt, w.mem.Since)))}, nil)
+}
+
+// unread tells that the log could not be read to its end, and alarms if that lasts.
+func (w *Watcher) unread(r *report, err error) {
+	r.lasts(partRead, "", Event{Level: Unknown, Code: Unread, Detail: "audit: " + err.Error()}, nil)
+	if since := r.since(partRead, Unread); r.old(since) {
+		r.lasts(partRead, "", Event{Code: Unreadable, Detail: fmt.Sprintf("no audit came to an end since %v", record.Time(since))}, nil)
 	}
+}
+
+// since returns since when something lasts that this look has found; now if it
+// has not.
+func (r *report) since(part string, code Code) int64 {
+	for _, l := range r.raised {
+		if l.Part == part && l.Code == code {
+			return l.Since
+		}
+	}
+	return r.at
+}
+
+// old reports whether a time is longer ago than Config.MaxAge allows.
+func (r *report) old(since int64) bool {
+	return r.w.cfg.MaxAge > 0 && time.Duration(r.at-since)*time.Second > r.w.cfg.MaxAge
 }
 
 // witnessed returns since when a checkpoint is proven to exist at the earliest, by

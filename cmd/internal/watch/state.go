@@ -65,9 +65,10 @@ const maxMemory = 64 << 20
 
 // readMemory reads a memory; a new one if there is no file.
 func readMemory(path string) (*memory, error) {
-	m := &memory{V: 1, Ahead: map[string]int64{}, Open: map[string]lasting{}}
+	m := &memory{Ahead: map[string]int64{}, Open: map[string]lasting{}}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		m.V = 1
 		return m, nil
 	}
 	if err != nil {

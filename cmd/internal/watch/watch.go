@@ -117,7 +117,7 @@ func (w *Watcher) Look(ctx context.Context) (Outcome, error) {
 	r := &report{w: w, at: w.cfg.Now().Unix(), raised: map[string]lasting{}, looked: map[string]bool{}, counts: map[Code]int{}}
 	now, ok := w.head(ctx, r)
 	w.others(ctx, r, now, ok)
-	w.age(r)
+	w.age(r, now != nil)
 	if err := r.tell(); err != nil {
 		return Blind, err
 	}
