@@ -164,17 +164,14 @@ func (f *watchFlags) keep(e verify.Evidence) (string, error) {
 // watchOnce looks once, and delivers what there is to deliver.
 func watchOnce(ctx context.Context, w *watch.Watcher) error {
 	out, err := w.Look(ctx)
-	if err != nil {
-		return cli.Unknown(err)
-	}
-	undelivered := w.Drain(ctx)
+	err = errors.Join(err, w.Drain(ctx))
 	switch {
-	case out == watch.Alarmed && undelivered != nil:
-		return fmt.Errorf("an alarm was not delivered: %w", undelivered)
+	case out == watch.Alarmed && err != nil:
+		return fmt.Errorf("there is an alarm, and not all could be kept or delivered: %w", err)
 	case out == watch.Alarmed:
 		return cli.DoesNotHold()
-	case undelivered != nil:
-		return cli.Unknown(undelivered)
+	case err != nil:
+		return cli.Unknown(err)
 	case out == watch.Blind:
 		return cli.Unknown(errors.New("something could not be found out, see the events of level unknown"))
 	}

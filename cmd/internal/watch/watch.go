@@ -108,8 +108,9 @@ const (
 	unlooked                // before the first look
 )
 
-// Look looks once, and tells what it found. The error says that the state could
-// not be kept: the watch knows it as long as it runs.
+// Look looks once, and tells what it found. The error says that it could not be
+// told, or that the state could not be kept: the watch knows it as long as it runs.
+// The outcome holds all the same.
 func (w *Watcher) Look(ctx context.Context) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
@@ -118,18 +119,14 @@ func (w *Watcher) Look(ctx context.Context) (Outcome, error) {
 	now, ok := w.head(ctx, r)
 	w.others(ctx, r, now, ok)
 	w.age(r, now != nil)
-	if err := r.tell(); err != nil {
-		return Blind, err
-	}
-	if ok {
+	err := r.tell()
+	if ok { // also if the state can't be kept: the disk may be full for long
 		w.audit(ctx, r, *now)
-		if err := r.tell(); err != nil {
-			return Blind, err
-		}
+		err = errors.Join(err, r.tell())
 	}
 	out := r.outcome()
 	w.metrics.looked(w, out, time.Since(start))
-	return out, nil
+	return out, err
 }
 
 // Run looks until ctx ends, and delivers alarms meanwhile.

@@ -319,3 +319,24 @@ func TestStateFile(t *testing.T) {
 		t.Errorf("another log: %v", err)
 	}
 }
+
+// TestFullDisk: a state that can't be written does not keep a watch from telling.
+func TestFullDisk(t *testing.T) {
+	o := liartest.New(t, "static.example/log", 1) // its entry is no record
+	w := newWatcher(t, o.Trust(), verify.DirSource(o.Log(1).FS()), time.Now)
+	w.cfg.State = filepath.Join(t.TempDir(), "nowhere", "state")
+	var out bytes.Buffer
+	w.cfg.Out, w.cfg.Err = &out, &out
+	one, err := watch.New(w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := one.Look(t.Context()); got != watch.Alarmed || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("outcome %d, %v", got, err)
+		}
+	}
+	if strings.Count(out.String(), `"code":"log.dishonest"`) != 1 {
+		t.Errorf("told: %s", &out)
+	}
+}
