@@ -12,10 +12,10 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/source"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 func audit(ctx context.Context, args []string, std cli.Streams) error {
@@ -142,7 +142,7 @@ func (a *auditor) finding(f verify.Finding) {
 	if f.Index >= 0 {
 		where = fmt.Sprintf("entry %d", f.Index)
 	}
-	if _, err := fmt.Fprintf(a.std.Out, "%-6s %-10s %s: %s\n", f.Severity, where, f.Code, cli.Plain(f.Detail)); err != nil {
+	if _, err := fmt.Fprintf(a.std.Out, "%-6s %-10s %s: %s\n", f.Severity, where, f.Code, telling.Plain(f.Detail)); err != nil {
 		a.err = err
 	}
 }
@@ -232,7 +232,7 @@ func (a *auditor) duties(s *verify.Summary) {
 		fmt.Fprintln(a.std.Out, "  owed        nothing")
 	}
 	for _, d := range s.Duties {
-		fmt.Fprintf(a.std.Out, "  owed        %s\n", cli.Plain(telling.Duty(d.Duty)))
+		fmt.Fprintf(a.std.Out, "  owed        %s\n", telling.Plain(telling.Duty(d.Duty)))
 	}
 }
 

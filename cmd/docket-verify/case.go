@@ -9,13 +9,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/source"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/casefile"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // tellCase audits a whole log and tells one case of it, or proves a case file.
@@ -56,7 +56,7 @@ func tellCase(ctx context.Context, args []string, std cli.Streams) error {
 	if *asJSON {
 		return printCase(std.Out, story)
 	}
-	return story.Tell(std.Out, cli.Plain)
+	return story.Tell(std.Out, telling.Plain)
 }
 
 // tellFile proves a case file and tells it.
@@ -91,7 +91,7 @@ func tellFile(path string, policy policies, asJSON bool, std cli.Streams) error 
 		return printCase(std.Out, story)
 	}
 	fmt.Fprintf(std.Out, "HOLDS  %s: every record below is in the log at this place, signed by these keys\n\n", path)
-	return story.Tell(std.Out, cli.Plain)
+	return story.Tell(std.Out, telling.Plain)
 }
 
 // A caseKeeper keeps what belongs to one case while a log is audited.

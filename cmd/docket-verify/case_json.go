@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // caseJSON is what case --json prints.

@@ -10,6 +10,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // diff finds the first entry at which two copies of a log part.
@@ -45,7 +46,7 @@ func diff(ctx context.Context, args []string, std cli.Streams) error {
 			return err
 		}
 		if !*asJSON {
-			fmt.Fprintf(std.Out, "  evidence   %s: docket-verify fork --policy … proves it to anybody\n", cli.Plain(*out))
+			fmt.Fprintf(std.Out, "  evidence   %s: docket-verify fork --policy … proves it to anybody\n", telling.Plain(*out))
 		}
 	}
 	return cli.DoesNotHold()
@@ -141,12 +142,12 @@ func (d *difference) show(std cli.Streams, asJSON bool) error {
 		return err
 	}
 	origin := d.copies[0].signed.Checkpoint.Origin
-	say := func(format string, args ...any) { fmt.Fprintln(std.Out, cli.Plain(fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) { fmt.Fprintln(std.Out, telling.Plain(fmt.Sprintf(format, args...))) }
 	switch small, large := 0, 1; {
 	case d.part():
 		say("PART  %s at entry %d: %s the same in both copies", origin, d.common, count(d.common, "entry before it is", "entries before it are"))
 		for i := range d.copies {
-			fmt.Fprintf(std.Out, "  %-11s%s\n", "in", cli.Plain(fmt.Sprintf("%s, of %d entries: %s", d.names[i], d.size(i), d.entry(i))))
+			fmt.Fprintf(std.Out, "  %-11s%s\n", "in", telling.Plain(fmt.Sprintf("%s, of %d entries: %s", d.names[i], d.size(i), d.entry(i))))
 		}
 		if d.unproven != nil {
 			say("  not proven %v", d.unproven)

@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // fork proves evidence files to somebody who trusts nothing but the keys of a
@@ -133,21 +133,21 @@ func showAccusation(w io.Writer, path string, a *verify.Accusation, err error, a
 func accusationWords(path string, a *verify.Accusation, err error) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s%s\n", label, cli.Plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-11s%s\n", label, telling.Plain(fmt.Sprintf(format, args...)))
 	}
 	if err != nil {
 		heading := "NOT PROVEN"
 		if cli.Code(err) == 3 {
 			heading = "CAN'T TELL"
 		}
-		fmt.Fprintf(&b, "%s  %s\n", heading, cli.Plain(path))
+		fmt.Fprintf(&b, "%s  %s\n", heading, telling.Plain(path))
 		line("why", "%v", err)
 		if errors.Is(err, verify.ErrNoProof) {
 			line("", "Keep the file all the same: with another checkpoint of this log it may become proof.")
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "PROVEN  %s\n", cli.Plain(path))
+	fmt.Fprintf(&b, "PROVEN  %s\n", telling.Plain(path))
 	line("", "%s", claim(a))
 	for i, s := range a.Statements {
 		label := "signed"

@@ -13,10 +13,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // A receiptFile is a receipt that was read and parsed.
@@ -282,7 +282,7 @@ func standingOf(s rules.Standing) string {
 func words(path string, p *verify.Proven, err error) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s%s\n", label, cli.Plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-11s%s\n", label, telling.Plain(fmt.Sprintf(format, args...)))
 	}
 	switch {
 	case errors.Is(err, verify.ErrNotShown):

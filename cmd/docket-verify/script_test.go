@@ -15,12 +15,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/demo"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/casefile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 func TestMain(m *testing.M) {
@@ -113,7 +113,7 @@ func caseFiles(dir string) error {
 	for name, entries := range map[string][]casefile.Entry{"case.zip": all, "gap.zip": {all[0], all[2]}, "short.zip": all[:2], "swapped.zip": swapped} {
 		f.Entries = entries
 		var b bytes.Buffer
-		if err := casefile.Write(&b, f, &telling.Case{}, cli.Plain); err != nil {
+		if err := casefile.Write(&b, f, &telling.Case{}, telling.Plain); err != nil {
 			return err
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {

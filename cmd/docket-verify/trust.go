@@ -12,6 +12,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // trust explains trust policies in words, and warns of weak ones.
@@ -45,7 +46,7 @@ func trustOne(out io.Writer, path string, asJSON bool) (weak bool, err error) {
 		p, err = verify.ParsePolicy(b)
 	}
 	if err != nil {
-		text := fmt.Sprintf("CAN'T BE USED  %s\n  why        %s\n", path, cli.Plain(err.Error()))
+		text := fmt.Sprintf("CAN'T BE USED  %s\n  why        %s\n", path, telling.Plain(err.Error()))
 		if asJSON {
 			line, jsonErr := json.Marshal(trustJSON{File: path, Error: err.Error()})
 			text = string(line) + "\n"
@@ -76,7 +77,7 @@ func trustOne(out io.Writer, path string, asJSON bool) (weak bool, err error) {
 func trustWords(path string, p *verify.Policy, weaknesses []verify.Weakness) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s%s\n", label, cli.Plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-11s%s\n", label, telling.Plain(fmt.Sprintf(format, args...)))
 	}
 	fmt.Fprintf(&b, "TRUST POLICY  %s\n", path)
 	logs := p.Logs()

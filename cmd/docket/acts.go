@@ -11,8 +11,8 @@ import (
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // An actKind is a record that is drafted from a file of its members: by staff in
@@ -144,7 +144,7 @@ func tellDue(d client.Due, asJSON bool, std cli.Streams) error {
 		fmt.Fprintln(std.Out, "  nothing is owed")
 	}
 	for _, o := range d.Duties {
-		fmt.Fprintf(std.Out, "  %s\n", cli.Plain(telling.Duty(o.Duty)))
+		fmt.Fprintf(std.Out, "  %s\n", telling.Plain(telling.Duty(o.Duty)))
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // How long an agent may take: to list its keys, and to sign, for which it may
@@ -137,7 +138,7 @@ func noAgentKey(others int) error {
 func listed(keys []*agentKey) string {
 	var b strings.Builder
 	for _, k := range keys {
-		fmt.Fprintf(&b, "  %s %s (kid %s)\n", k.fingerprint, cli.Plain(k.comment), k.jwk.KID())
+		fmt.Fprintf(&b, "  %s %s (kid %s)\n", k.fingerprint, telling.Plain(k.comment), k.jwk.KID())
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -185,7 +186,7 @@ func openAgentKey(ctx context.Context, name string) (*identity, error) {
 	}
 	called := key.fingerprint + " in the ssh-agent"
 	if key.comment != "" {
-		called = fmt.Sprintf("%q in the ssh-agent", cli.Plain(key.comment))
+		called = fmt.Sprintf("%q in the ssh-agent", telling.Plain(key.comment))
 	}
 	return &identity{Signer: key, jwk: key.jwk, name: called, flags: flags, memoryFile: memory, close: a.close}, nil
 }

@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/docket-ledger/docket/api/client"
-	"github.com/docket-ledger/docket/cmd/internal/casefile"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/casefile"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // caseExport writes the file that a party to a case holds: every record with its
@@ -58,7 +59,7 @@ func caseExport(ctx context.Context, args []string, std cli.Streams) error {
 		return fmt.Errorf("what the ledger says of case %s does not hold, and nothing was written: %w", f.Case, err)
 	}
 	var b bytes.Buffer
-	if err := casefile.Write(&b, f, story, cli.Plain); err != nil {
+	if err := casefile.Write(&b, f, story, telling.Plain); err != nil {
 		return err
 	}
 	err = writeNew(*out, b.Bytes())
@@ -146,5 +147,5 @@ func showCase(ctx context.Context, name, url, trust string, std cli.Streams) err
 	if err != nil {
 		return fmt.Errorf("what the ledger says of case %s does not hold: %w", name, err)
 	}
-	return story.Tell(std.Out, cli.Plain)
+	return story.Tell(std.Out, telling.Plain)
 }

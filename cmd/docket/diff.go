@@ -14,6 +14,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // policyBefore returns the version before that a new version of a policy
@@ -89,7 +90,7 @@ func policyIn(b []byte) (*record.PolicyPublish, error) {
 
 // tellChanges says what a new version of a policy changes, clause by clause.
 func tellChanges(out io.Writer, before, after *record.PolicyPublish) {
-	fmt.Fprintf(out, "Policy %s, version %d after version %d:\n", cli.Plain(after.Policy), after.Version, before.Version)
+	fmt.Fprintf(out, "Policy %s, version %d after version %d:\n", telling.Plain(after.Policy), after.Version, before.Version)
 	changed := false
 	say := func(format string, args ...any) {
 		changed = true
@@ -97,13 +98,13 @@ func tellChanges(out io.Writer, before, after *record.PolicyPublish) {
 	}
 	for _, old := range before.Clauses {
 		if clauseNamed(after, old.Clause) == nil {
-			say("  - clause %s, %q, is gone: what it permitted is permitted no more by it", old.Clause, cli.Plain(old.Title))
+			say("  - clause %s, %q, is gone: what it permitted is permitted no more by it", old.Clause, telling.Plain(old.Title))
 		}
 	}
 	for _, c := range after.Clauses {
 		old := clauseNamed(before, c.Clause)
 		if old == nil {
-			say("  + clause %s, %q, is new", c.Clause, cli.Plain(c.Title))
+			say("  + clause %s, %q, is new", c.Clause, telling.Plain(c.Title))
 			for _, line := range clauseLines(&c) {
 				say("      + %s", line)
 			}
@@ -221,7 +222,7 @@ func wordChanges(old, next string) string {
 	edits := udiff.Strings(one(old), one(next))
 	d, err := udiff.ToUnifiedDiff("", "", one(old), edits, 1<<20)
 	if err != nil {
-		return fmt.Sprintf("%q becomes %q", cli.Plain(old), cli.Plain(next))
+		return fmt.Sprintf("%q becomes %q", telling.Plain(old), telling.Plain(next))
 	}
 	var b strings.Builder
 	kind := udiff.Equal
@@ -252,5 +253,5 @@ func wordChanges(old, next string) string {
 		}
 	}
 	end()
-	return cli.Plain(b.String())
+	return telling.Plain(b.String())
 }

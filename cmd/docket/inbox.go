@@ -14,6 +14,7 @@ import (
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // draftPrefix begins the id of a draft in the inbox of a ledger.
@@ -35,10 +36,10 @@ func draftID(u *record.Unverified) string {
 func opened(d client.Draft) (*record.Unverified, error) {
 	u, err := record.ParseDraft(d.Record)
 	if err != nil {
-		return nil, fmt.Errorf("%s of the ledger's inbox: %w", cli.Plain(d.ID), err)
+		return nil, fmt.Errorf("%s of the ledger's inbox: %w", telling.Plain(d.ID), err)
 	}
 	if id := draftID(u); id != d.ID {
-		return nil, fmt.Errorf("the ledger's inbox holds %s under the name %s", id, cli.Plain(d.ID))
+		return nil, fmt.Errorf("the ledger's inbox holds %s under the name %s", id, telling.Plain(d.ID))
 	}
 	return u, nil
 }
@@ -113,7 +114,7 @@ func (d inboxDraft) post(ctx context.Context, signed *record.Unverified, file st
 	}
 	var who []string
 	for _, s := range posted.Signers {
-		who = append(who, cli.Plain(s.Holder))
+		who = append(who, telling.Plain(s.Holder))
 	}
 	return fmt.Sprintf("it waits in the inbox until %s, signed by %s\n  to sign it:    docket sign %s --ledger %s --key KEY\n  when it is complete: docket submit %s --ledger %s %s",
 		posted.Expires, strings.Join(who, ", "), draftID(signed), quoted(d.url), draftID(signed), quoted(d.url), d.key.flags), nil
@@ -191,7 +192,7 @@ func inbox(ctx context.Context, args []string, std cli.Streams) error {
 
 func printInbox(shown []waiting, me client.Key, url string, key *identity, std cli.Streams) error {
 	if len(shown) == 0 {
-		_, err := fmt.Fprintf(std.Out, "Nothing waits for %s.\n", cli.Plain(me.Holder))
+		_, err := fmt.Fprintf(std.Out, "Nothing waits for %s.\n", telling.Plain(me.Holder))
 		return err
 	}
 	for _, d := range shown {
@@ -203,7 +204,7 @@ func printInbox(shown []waiting, me client.Key, url string, key *identity, std c
 		for _, s := range d.Signers {
 			who = append(who, s.Holder)
 		}
-		fmt.Fprintf(std.Out, "%s\n  %s\n  signed by %s; expires %s\n", d.ID, cli.Plain(what), cli.Plain(strings.Join(who, ", ")), d.Expires)
+		fmt.Fprintf(std.Out, "%s\n  %s\n  signed by %s; expires %s\n", d.ID, telling.Plain(what), telling.Plain(strings.Join(who, ", ")), d.Expires)
 		if d.ForYou {
 			fmt.Fprintf(std.Out, "  waits for you: docket sign %s %s --ledger %s\n", d.ID, key.flags, quoted(url))
 		}

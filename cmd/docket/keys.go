@@ -16,6 +16,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 func keyNew(ctx context.Context, args []string, std cli.Streams) error {
@@ -191,7 +192,7 @@ func printKeys(std cli.Streams, single, asJSON, onlyJWK bool, keys ...shownKey) 
 			err = printJSON(std, k)
 		default:
 			if k.Fingerprint != "" {
-				fmt.Fprintf(std.Out, "key %s %s\n", k.Fingerprint, cli.Plain(k.Comment))
+				fmt.Fprintf(std.Out, "key %s %s\n", k.Fingerprint, telling.Plain(k.Comment))
 			}
 			_, err = fmt.Fprintf(std.Out, "kid %s\njwk %s\n", k.KID, public)
 		}
@@ -234,7 +235,7 @@ func showEnrolled(ctx context.Context, kid, url string, asJSON bool, std cli.Str
 		return printJSON(std, k)
 	}
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(std.Out, "%-12s %s\n", name, cli.Plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(std.Out, "%-12s %s\n", name, telling.Plain(fmt.Sprintf(format, args...)))
 	}
 	line("kid", "%s", k.KID)
 	switch {

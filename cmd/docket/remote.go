@@ -14,6 +14,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // connect returns a client for the URL of a ledger; it sends nothing.
@@ -46,10 +47,10 @@ func told(err error) error {
 	}
 	lines := []string{"the ledger refused it, and keeps no trace of it:"}
 	for _, r := range p.Codes {
-		lines = append(lines, fmt.Sprintf("  %s (%s)", cli.Plain(r.Text), cli.Plain(r.Code)))
+		lines = append(lines, fmt.Sprintf("  %s (%s)", telling.Plain(r.Text), telling.Plain(r.Code)))
 	}
 	if len(p.Codes) == 1 && p.Detail != "" && p.Detail != "refused: "+p.Codes[0].Code {
-		lines = append(lines, "  "+cli.Plain(strings.TrimPrefix(p.Detail, p.Codes[0].Code+": ")))
+		lines = append(lines, "  "+telling.Plain(strings.TrimPrefix(p.Detail, p.Codes[0].Code+": ")))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
@@ -69,10 +70,10 @@ func follow(ctx context.Context, c *client.Client, origin, trust string, memory 
 			return nil, told(err)
 		}
 		if info.Origin != origin {
-			return nil, otherLedger(origin, fmt.Errorf("it is %s", cli.Plain(info.Origin)))
+			return nil, otherLedger(origin, fmt.Errorf("it is %s", telling.Plain(info.Origin)))
 		}
 		own.VKey = info.VKey
-		fmt.Fprintf(std.Err, "docket: meeting this ledger for the first time; it says that its key is\n  %s\n  Compare it with what its operator published, or give --policy.\n", cli.Plain(info.VKey))
+		fmt.Fprintf(std.Err, "docket: meeting this ledger for the first time; it says that its key is\n  %s\n  Compare it with what its operator published, or give --policy.\n", telling.Plain(info.VKey))
 	}
 	return c.Follow(origin, policy, memory)
 }
@@ -200,6 +201,6 @@ func (s *signing) enrolled(ctx context.Context, c *client.Client) (next int64, e
 // reasons prints the reasons of a standing.
 func reasons(std cli.Streams, codes ...[]problem.Reason) {
 	for _, r := range slices.Concat(codes...) {
-		fmt.Fprintf(std.Out, "  %s (%s)\n", cli.Plain(r.Text), cli.Plain(r.Code))
+		fmt.Fprintf(std.Out, "  %s (%s)\n", telling.Plain(r.Text), telling.Plain(r.Code))
 	}
 }

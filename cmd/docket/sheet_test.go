@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // readDecision reads a YAML file as docket decide does.
@@ -114,7 +114,7 @@ func TestWordsAreHarmless(t *testing.T) {
 		"zero\u200bwidth":  "zero<U+200B>width",
 		"carriage\rreturn": "carriage<U+000D>return",
 	} {
-		if got := cli.Plain(text); got != want {
+		if got := telling.Plain(text); got != want {
 			t.Errorf("Plain(%q) = %q, want %q", text, got, want)
 		}
 	}

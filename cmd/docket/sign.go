@@ -14,6 +14,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // A signing is one signature on its way.
@@ -202,7 +203,7 @@ func (s *signing) number(next int64) error {
 func (s *signing) finish(ctx context.Context, yes bool, std cli.Streams) error {
 	fmt.Fprint(std.Out, describe(s.draft, s.names, s.rules))
 	fmt.Fprintf(std.Out, "\nYou sign with %s, kid %s%s:\n  number %d of this key, having seen a log of %d records.\n",
-		s.key.name, s.key.jwk.KID(), cli.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
+		s.key.name, s.key.jwk.KID(), telling.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
 	if !yes {
 		if err := confirm(ctx, std); err != nil {
 			return err

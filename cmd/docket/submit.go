@@ -14,6 +14,7 @@ import (
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 func submit(ctx context.Context, args []string, std cli.Streams) error {
@@ -196,7 +197,7 @@ func (s *submission) whoSignsAgain(ctx context.Context) string {
 		if err != nil || h.Seq >= k.NextSeq {
 			continue
 		}
-		who, flags := cli.Plain(k.Holder), "--key KEY"
+		who, flags := telling.Plain(k.Holder), "--key KEY"
 		if s.key != nil && s.key.jwk.KID() == h.KID {
 			flags = s.key.flags
 		}

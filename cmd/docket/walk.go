@@ -16,6 +16,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // A walk asks at a terminal for what a decision is to state, one member after
@@ -214,7 +215,7 @@ func (w *walk) question(ctx context.Context, q *question) error {
 func (w *walk) recall(ctx context.Context, q *question, v any) error {
 	text, isText := v.(string)
 	if q.choices != nil && !(q.member == "emergency/harm" && len(w.offers) == 0) && !slices.Contains(q.choices(w), text) {
-		return wrong(cli.Plain(text) + " is none of those to choose from")
+		return wrong(telling.Plain(text) + " is none of those to choose from")
 	}
 	if isText && q.read != nil {
 		read, err := q.read(ctx, w, text)
@@ -231,7 +232,7 @@ func (w *walk) recall(ctx context.Context, q *question, v any) error {
 		return err
 	}
 	if isText && !q.long {
-		w.say("%s: %s", q.member, cli.Plain(text))
+		w.say("%s: %s", q.member, telling.Plain(text))
 	} else {
 		w.say("%s: as it was kept", q.member)
 	}
@@ -271,7 +272,7 @@ func (w *walk) answer(ctx context.Context, q *question) (any, error) {
 	}
 	prompt := q.member
 	if fallback != "" {
-		prompt += " [" + cli.Plain(fallback) + "]"
+		prompt += " [" + telling.Plain(fallback) + "]"
 	}
 	text, err := w.line(ctx, prompt+"> ")
 	if err != nil {

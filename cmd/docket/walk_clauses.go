@@ -13,6 +13,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // An offer is a clause that a decision may rest on.
@@ -81,11 +82,11 @@ func (w *walk) offerInForce(ctx context.Context, p client.Policy) error {
 	}
 	u, err := record.Parse(e.Record)
 	if err != nil {
-		return fmt.Errorf("policy %s: %w", cli.Plain(p.Policy), err)
+		return fmt.Errorf("policy %s: %w", telling.Plain(p.Policy), err)
 	}
 	publish, ok := u.Payload().(*record.PolicyPublish)
 	if u.ID() != id || !ok || publish.Policy != p.Policy || publish.Version != p.InForce {
-		return fmt.Errorf("the ledger answered with another record than %s, which is policy %s", cli.Plain(string(id)), cli.Plain(p.Policy))
+		return fmt.Errorf("the ledger answered with another record than %s, which is policy %s", telling.Plain(string(id)), telling.Plain(p.Policy))
 	}
 	return w.offer(publish, id)
 }
@@ -144,7 +145,7 @@ func (w *walk) offer(p *record.PolicyPublish, id record.ID) error {
 // sameLedger sets the origin, once.
 func (w *walk) sameLedger(which, origin string) error {
 	if w.opt.origin != "" && origin != w.opt.origin {
-		return fmt.Errorf("the ledger %s is %s, and not %s", which, cli.Plain(origin), w.opt.origin)
+		return fmt.Errorf("the ledger %s is %s, and not %s", which, telling.Plain(origin), w.opt.origin)
 	}
 	w.opt.origin = origin
 	return nil
@@ -164,9 +165,9 @@ func (w *walk) permitting() []offer {
 func aboutClauses(w *walk) string {
 	var b strings.Builder
 	for i, o := range w.permitting() {
-		fmt.Fprintf(&b, "  %d  %s, version %d, clause %s: %s\n", i+1, o.ground.Policy, o.ground.Version, o.ground.Clause, cli.Plain(o.clause.Title))
+		fmt.Fprintf(&b, "  %d  %s, version %d, clause %s: %s\n", i+1, o.ground.Policy, o.ground.Version, o.ground.Clause, telling.Plain(o.clause.Title))
 		for line := range strings.SplitSeq(strings.TrimSpace(o.clause.Text), "\n") {
-			fmt.Fprintf(&b, "       %s\n", cli.Plain(line))
+			fmt.Fprintf(&b, "       %s\n", telling.Plain(line))
 		}
 	}
 	return b.String()
@@ -189,7 +190,7 @@ func readGrounds(_ context.Context, w *walk, text string) (any, error) {
 			i = n - 1
 		}
 		if i < 0 {
-			return nil, wrong(fmt.Sprintf("there is no clause %s here%s", cli.Plain(word), hint(numbers(len(offers)), cli.Suggest(word, clauseNames(offers)))))
+			return nil, wrong(fmt.Sprintf("there is no clause %s here%s", telling.Plain(word), hint(numbers(len(offers)), cli.Suggest(word, clauseNames(offers)))))
 		}
 		if slices.ContainsFunc(chosen, func(o offer) bool { return o.ground == offers[i].ground }) {
 			return nil, wrong(fmt.Sprintf("clause %s is named twice", offers[i].ground.Clause))

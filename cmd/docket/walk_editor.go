@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // text asks for a long text: in the editor that $VISUAL or $EDITOR names, else
@@ -83,7 +83,7 @@ func (w *walk) template(q *question) string {
 		"Lines that begin with # are left out. Without any other line all is cancelled.", ""}
 	for _, member := range []string{"case", "service_layer", "action", "subject/name"} {
 		if v := getText(w.value, member); v != "" {
-			about = append(about, member+": "+cli.Plain(v))
+			about = append(about, member+": "+telling.Plain(v))
 		}
 	}
 	return "\n# " + strings.Join(about, "\n# ") + "\n"

@@ -16,6 +16,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // A question is for one member of a decision. That its answer has the form that
@@ -109,7 +110,7 @@ func choose(answer string, choices []string) (string, error) {
 	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(choices) {
 		return choices[n-1], nil
 	}
-	return "", wrong(fmt.Sprintf("%s is none of them%s", cli.Plain(answer), hint(numbers(len(choices)), cli.Suggest(answer, choices))))
+	return "", wrong(fmt.Sprintf("%s is none of them%s", telling.Plain(answer), hint(numbers(len(choices)), cli.Suggest(answer, choices))))
 }
 
 // readCase asks the ledger what it knows of the case.
@@ -142,14 +143,14 @@ func aboutCase(w *walk) string {
 	}
 	s := fmt.Sprintf("The ledger has the case; records of it: %d.", len(w.known.Records))
 	if f := w.known.InForce; f != nil {
-		s += fmt.Sprintf(" In force is %s, by %s.", cli.Plain(string(f.Action)), cli.Plain(string(f.Decision)))
+		s += fmt.Sprintf(" In force is %s, by %s.", telling.Plain(string(f.Action)), telling.Plain(string(f.Decision)))
 	}
 	return s
 }
 
 func readPrev(_ context.Context, w *walk, text string) (any, error) {
 	if w.known.Tip != "" && text != string(w.known.Tip) {
-		return nil, wrong(fmt.Sprintf("the newest act of the case is %s", cli.Plain(string(w.known.Tip))))
+		return nil, wrong(fmt.Sprintf("the newest act of the case is %s", telling.Plain(string(w.known.Tip))))
 	}
 	return text, nil
 }
@@ -222,14 +223,14 @@ func readSubjectType(_ context.Context, w *walk, kind string) (any, error) {
 		return nil, wrong(err.Error())
 	}
 	if w.known.Subject != "" && ref != w.known.Subject {
-		return nil, &again{"subject/name", fmt.Sprintf("the case %s is about another subject than %s %s", getText(w.value, "case"), kind, cli.Plain(name))}
+		return nil, &again{"subject/name", fmt.Sprintf("the case %s is about another subject than %s %s", getText(w.value, "case"), kind, telling.Plain(name))}
 	}
 	return kind, nil
 }
 
 func readRef(_ context.Context, w *walk, ref string) (any, error) {
 	if w.known.Subject != "" && ref != w.known.Subject {
-		return nil, wrong("the subject of the case is " + cli.Plain(w.known.Subject))
+		return nil, wrong("the subject of the case is " + telling.Plain(w.known.Subject))
 	}
 	return ref, nil
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // describe says in plain words what a record or draft states and who has signed
@@ -38,7 +38,7 @@ func describe(u *record.Unverified, names map[string]string, rules cited) string
 	}
 	var b strings.Builder
 	h := u.Payload().Head()
-	fmt.Fprintf(&b, "A record of type %s for the ledger %s\n\n%s", h.Type, cli.Plain(h.Ledger), w.facts.String())
+	fmt.Fprintf(&b, "A record of type %s for the ledger %s\n\n%s", h.Type, telling.Plain(h.Ledger), w.facts.String())
 	if w.free.Len() > 0 {
 		b.WriteString("\nThis text can never be removed from the log:\n" + w.free.String())
 	}
@@ -56,7 +56,7 @@ func signers(u *record.Unverified, names map[string]string) string {
 	s := fmt.Sprintf("Signed so far by %d:\n", len(headers))
 	for _, h := range headers {
 		s += fmt.Sprintf("  %s, key %s\n    its number %d, at %s, having seen a log of %d records\n",
-			cli.Plain(cmp.Or(own[h.KID], names[h.KID], "not known here")), h.KID, h.Seq, record.Time(h.IAT), h.Seen.Size)
+			telling.Plain(cmp.Or(own[h.KID], names[h.KID], "not known here")), h.KID, h.Seq, record.Time(h.IAT), h.Seen.Size)
 	}
 	return s
 }
@@ -112,7 +112,7 @@ func (w *words) ground(g record.Ground) {
 }
 
 func (w *words) line(name, format string, args ...any) {
-	fmt.Fprintf(&w.facts, "  %-16s %s\n", name, cli.Plain(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(&w.facts, "  %-16s %s\n", name, telling.Plain(fmt.Sprintf(format, args...)))
 }
 
 // given is line for a value that may be left out.
@@ -128,7 +128,7 @@ func (w *words) text(name, text string) {
 	}
 	fmt.Fprintf(&w.free, "  %s\n", name)
 	for line := range strings.SplitSeq(text, "\n") {
-		fmt.Fprintf(&w.free, "    %s\n", cli.Plain(line))
+		fmt.Fprintf(&w.free, "    %s\n", telling.Plain(line))
 	}
 }
 
@@ -206,7 +206,7 @@ func (w *words) policy(p *record.PolicyPublish) {
 		if r := c.Retrospective; r != nil {
 			w.line("", "also afterwards; to be ratified within %d h by %d as %s", r.RatifyWithin, r.Ratifiers.Count, r.Ratifiers.Role)
 		}
-		w.text("clause "+c.Clause+": "+cli.Plain(c.Title), c.Text)
+		w.text("clause "+c.Clause+": "+telling.Plain(c.Title), c.Text)
 	}
 }
 

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // act says what a record states that is neither of those in words.go: facts in a

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // pinned is a source whose checkpoint is the one that was compared: a server that

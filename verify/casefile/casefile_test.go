@@ -3,7 +3,6 @@ package casefile_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,41 +12,21 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/docket-ledger/docket/cmd/internal/casefile"
-	"github.com/docket-ledger/docket/cmd/internal/cli"
-	"github.com/docket-ledger/docket/cmd/internal/demo"
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/casefile"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
-// The case of the demonstration: declined, restricted in an emergency, approved.
-var demonstration = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "docket-casefile-")
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "demo"), demo.Run(context.Background(), demo.Config{Dir: filepath.Join(dir, "demo"), Once: true, Out: io.Discard})
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := demonstration(); err == nil {
-		os.RemoveAll(filepath.Dir(dir))
-	}
-	os.Exit(code)
-}
+// demonstration holds the receipts of docket demo, whose case was declined,
+// restricted in an emergency, approved.
+var demonstration = filepath.Join("..", "testdata", "golden")
 
 func example(t testing.TB) (*casefile.File, []*verify.Policy) {
 	t.Helper()
-	dir, err := demonstration()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "trust.policy"))
+	text, err := os.ReadFile(filepath.Join(demonstration, "trust.policy"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +36,7 @@ func example(t testing.TB) (*casefile.File, []*verify.Policy) {
 	}
 	f := &casefile.File{Origin: "demo.docket.example/2026", Case: "example-emergency"}
 	for _, name := range []string{"11-example-emergency-decline", "12-example-emergency-restrict", "13-example-emergency-ratification"} {
-		b, err := os.ReadFile(filepath.Join(dir, "receipts", name+".tlog-proof"))
+		b, err := os.ReadFile(filepath.Join(demonstration, "receipts", name+".tlog-proof"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,11 +286,7 @@ func TestSharedSupport(t *testing.T) {
 // TestVoid: a void record is told as such.
 func TestVoid(t *testing.T) {
 	f, policies := example(t)
-	dir, err := demonstration()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "void", "08-8chan.tlog-proof"))
+	b, err := os.ReadFile(filepath.Join(demonstration, "void", "08-8chan.tlog-proof"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,7 +357,7 @@ func TestWords(t *testing.T) {
 	}
 	story.Entries[0].Payload.(*record.Decision).Facts = "<script>alert(1)</script>\x1b[2J"
 	var b bytes.Buffer
-	if err := casefile.Write(&b, f, story, cli.Plain); err != nil {
+	if err := casefile.Write(&b, f, story, telling.Plain); err != nil {
 		t.Fatal(err)
 	}
 	rezip(t, b.Bytes(), func(files map[string][]byte) {

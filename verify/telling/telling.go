@@ -1,7 +1,7 @@
 // Package telling says in plain words what records state, where decisions
 // stand and what is owed, the same way in every program. Texts of records come
 // out as they are: whoever prints them to a terminal makes them plain first
-// (cli.Plain).
+// (Plain).
 package telling
 
 import (

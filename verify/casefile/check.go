@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // Check proves every receipt under one of the policies, and that the effective

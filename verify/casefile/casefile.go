@@ -29,9 +29,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/docket-ledger/docket/cmd/internal/telling"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // Bounds of a file that is read.
