@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -71,15 +72,36 @@ func (p *Place) clear() error {
 	if _, err := os.Lstat(p.Partial); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	for _, mark := range []string{backupMark, restoredMark} { // the first file of each
+	for _, mark := range marks {
 		if _, err := os.Lstat(filepath.Join(p.Partial, mark)); err == nil {
-			return os.RemoveAll(p.Partial)
+			return p.remove()
 		}
 	}
 	if vacant(p.Partial) == nil {
 		return os.Remove(p.Partial)
 	}
 	return fmt.Errorf("%s is in the way, and no docketd has made it: move it away: %w", p.Partial, fs.ErrExist)
+}
+
+// marks are the first file of what this package makes, one of them.
+var marks = []string{backupMark, restoredMark}
+
+// remove removes what was not finished. The mark goes last: whoever comes after an
+// interrupted remove knows whose it is.
+func (p *Place) remove() error {
+	list, err := os.ReadDir(p.Partial)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range list {
+		if !slices.Contains(marks, e.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(p.Partial, e.Name())))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(p.Partial)
 }
 
 // Finish gives the directory its name, durably.
@@ -95,7 +117,7 @@ func (p *Place) Finish() error {
 
 // Close gives up what was not finished.
 func (p *Place) Close() error {
-	return errors.Join(os.RemoveAll(p.Partial), p.parent.Close())
+	return errors.Join(p.remove(), p.parent.Close())
 }
 
 // copyFolder copies the files of a folder, if it is there, but not those of its
