@@ -58,6 +58,29 @@ func (l *Ledger) Record(ctx context.Context, id record.ID) (Entry, error) {
 	return Entry{ID: id, Index: index, Record: leaves[0], Standing: s}, err
 }
 
+// Entries returns the records from an index on, at most limit, in the order of the
+// log, as far as the newest signed head goes; none if that is no larger than from.
+func (l *Ledger) Entries(ctx context.Context, from int64, limit int) ([]Entry, error) {
+	end := min(l.head.Load().Size, from+int64(limit))
+	if from >= end {
+		return nil, nil
+	}
+	leaves, err := l.cfg.Log.Leaves(ctx, from, end)
+	if err != nil {
+		return nil, fmt.Errorf("read records [%d, %d): %w", from, end, err)
+	}
+	out := make([]Entry, len(leaves))
+	for i, leaf := range leaves {
+		index, hash := from+int64(i), tlog.RecordHash(leaf)
+		s, err := l.standing(index, hash)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Entry{ID: s.ID, Index: index, Record: leaf, Standing: s}
+	}
+	return out, nil
+}
+
 // A Key is what the ledger knows of a key.
 type Key struct {
 	rules.KeyInfo
