@@ -38,16 +38,13 @@ const (
 // NewPeer starts a witness of the log with a verifier key.
 func NewPeer(tb testing.TB, name, vkey string) *Peer {
 	tb.Helper()
-	logs, err := verify.ParsePolicy([]byte("log " + vkey + "\nquorum none\n"))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	cosigner, err := verify.NewCosigner(WitnessKey(name).Name, Key("witness "+name))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	p := &Peer{Name: name, hang: make(chan struct{}), kept: map[string][]byte{}}
-	p.core = witness.Witness{Logs: logs, Cosigners: []verify.Cosigner{cosigner}, Store: p}
+	p.core = witness.Witness{Cosigners: []verify.Cosigner{cosigner}, Store: p}
+	p.Knows(tb, vkey)
 	server := httptest.NewServer(p)
 	p.URL = server.URL
 	tb.Cleanup(func() {
@@ -56,6 +53,19 @@ func NewPeer(tb testing.TB, name, vkey string) *Peer {
 		server.Close()
 	})
 	return p
+}
+
+// Knows sets the verifier keys of the logs that the witness takes checkpoints of. No
+// request may be on its way.
+func (p *Peer) Knows(tb testing.TB, vkeys ...string) {
+	tb.Helper()
+	logs, err := verify.ParsePolicy([]byte("log " + strings.Join(vkeys, "\nlog ") + "\nquorum none\n"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.core.Logs = logs
 }
 
 // Behaves sets how the witness behaves from now on.
@@ -89,8 +99,11 @@ func (p *Peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	p.mu.Lock()
+	core := p.core
+	p.mu.Unlock()
 	if r.Method == http.MethodGet {
-		note, err := p.core.Newest(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), "/checkpoint"))
+		note, err := core.Newest(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), "/checkpoint"))
 		if err != nil || note == nil {
 			http.NotFound(w, r)
 			return
@@ -102,7 +115,7 @@ func (p *Peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	a, err := p.core.Add(body, time.Now().Unix())
+	a, err := core.Add(body, time.Now().Unix())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
