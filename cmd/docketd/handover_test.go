@@ -1,7 +1,11 @@
 package main
 
 import (
+	"archive/zip"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,11 +61,15 @@ func TestHandoverWitnessed(t *testing.T) {
 	audited(t, c, policies, last.Index)
 	must(t, stop())
 
-	restored := filepath.Join(t.TempDir(), "restored")
-	_, err = command(restore, "--data", restored, "--from-mirror", copyDir, "--keys", filepath.Join(d.dir, "keys"), "--witness-policy", d.policy)
-	must(t, err)
+	mirrored := httptest.NewServer(http.FileServer(http.Dir(copyDir)))
+	defer mirrored.Close()
 	again := *d
-	again.dir = restored
+	for name, from := range map[string]string{"folder": copyDir, "zip": zipped(t, copyDir), "url": mirrored.URL} {
+		again.dir = filepath.Join(t.TempDir(), name)
+		_, err = command(restore, "--data", again.dir, "--from-mirror", from, "--keys", filepath.Join(d.dir, "keys"), "--witness-policy", d.policy)
+		must(t, err)
+		checkSays(t, 0, fmt.Sprintf("%d records", last.Index+1), "--data", again.dir)
+	}
 	c, stop = again.serve(t)
 	again.witnessed(t, c, again.submit(t, c).ID)
 	audited(t, c, policies, last.Index+1)
@@ -102,6 +110,18 @@ func audited(t *testing.T, src verify.Source, policies verify.Policies, index in
 	if err != nil || !sum.Witnessed || sum.ByType[record.TypeTimemark] < 2 || sum.Effective <= index {
 		t.Errorf("audit: %+v, %v", sum, err)
 	}
+}
+
+// zipped returns a zip file of a folder.
+func zipped(t *testing.T, dir string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "mirror.zip"))
+	must(t, err)
+	z := zip.NewWriter(f)
+	must(t, z.AddFS(os.DirFS(dir)))
+	must(t, z.Close())
+	must(t, f.Close())
+	return f.Name()
 }
 
 func vkeyIn(t *testing.T, dir, name string) string {
