@@ -91,7 +91,7 @@ type Lag struct {
 
 // A QueryError says what is wrong with a query; it is the caller's fault.
 type QueryError struct {
-	// Part is which: "text", a field, "from", "until", "cursor".
+	// Part is the parameter that is at fault: "q", a field, "from", "cursor".
 	Part string
 	// Detail says what is wrong and what to do, in a sentence.
 	Detail string

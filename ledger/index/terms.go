@@ -1,0 +1,128 @@
+package index
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/rivo/uniseg"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// maxWord is how many characters of a word are kept; longer ones are cut.
+const maxWord = 64
+
+// words splits a text into words as Unicode says (UAX #29), each without letter
+// case, marks and compatibility forms, so that "Café" is "cafe". A name such as
+// example.com is one word, and its parts are words after it.
+func words(text string) []string {
+	var out []string
+	folded := fold(text)
+	for state := -1; len(folded) > 0; {
+		var word string
+		word, folded, state = uniseg.FirstWordInString(folded, state)
+		if !strings.ContainsFunc(word, spoken) {
+			continue
+		}
+		out = append(out, cut(word))
+		if parts := strings.FieldsFunc(word, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
+			for _, p := range parts {
+				out = append(out, cut(p))
+			}
+		}
+	}
+	return out
+}
+
+// spoken reports whether a character is part of a word.
+func spoken(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+
+func cut(word string) string {
+	n := 0
+	for i := range word {
+		if n == maxWord {
+			return word[:i]
+		}
+		n++
+	}
+	return word
+}
+
+// fold takes away what people leave out when they search: letter case, marks on
+// letters, and characters that are not seen.
+func fold(text string) string {
+	text = norm.NFKD.String(cases.Fold().String(text))
+	if strings.IndexFunc(text, unseen) < 0 {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if unseen(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func unseen(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Cf) }
+
+// texts are the members of payloads that hold what people wrote, or names by which
+// they look for it.
+var texts = map[string]bool{
+	"case": true, "contact": true, "detail": true, "distinguishing_reason": true, "facts": true, "harm": true, "is": true,
+	"locator": true, "name": true, "operator": true, "policy": true, "reason": true, "reasons": true, "redress": true, "source": true,
+	"statement": true, "summary": true, "text": true, "title": true, "was": true, "why": true, "why_not": true,
+	"authority": true, "reporter": true, "legal_reference": true, "register": true, "system": true,
+}
+
+// payloadTexts returns what people wrote in a payload, each text by itself.
+func payloadTexts(payload []byte) ([]string, error) {
+	var members map[string]any
+	if err := json.Unmarshal(payload, &members); err != nil {
+		return nil, err
+	}
+	return collect(nil, "", members), nil
+}
+
+func collect(all []string, name string, v any) []string {
+	switch v := v.(type) {
+	case string:
+		if texts[name] {
+			all = append(all, v)
+		}
+	case []any:
+		for _, one := range v {
+			all = collect(all, name, one)
+		}
+	case map[string]any:
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			all = collect(all, member, v[member])
+		}
+	}
+	return all
+}
+
+// textEnd stands after a text among words: it is none, so no phrase goes over it.
+const textEnd = "|"
+
+// A doc is what the index knows of a record.
+type doc struct {
+	values map[Field][]string
+	words  []string // of all texts, in their order, with textEnd after each
+	time   record.Time
+	// of holds the case of an act, holders the pseudonyms of the keys that the record enrols.
+	of      string
+	holders map[string]string
+}
+
+func (d *doc) add(f Field, values ...string) {
+	for _, v := range values {
+		if v != "" {
+			d.values[f] = append(d.values[f], v)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package index
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// Bounds of what may be searched for.
+const (
+	maxText  = 400    // bytes
+	maxTerms = 20     // words and phrases
+	maxWords = 5_000  // of the index, that begin with one word*
+	maxLooks = 20_000 // records that are looked through for a phrase
+)
+
+// A term is a part of a text that is searched for.
+type term struct {
+	words  []string // one, or those of a phrase
+	not    bool
+	prefix bool
+}
+
+// parseText reads what is searched for: words, "phrases", -without, begin*.
+func parseText(text string) ([]term, error) {
+	fault := func(format string, args ...any) ([]term, error) {
+		return nil, &QueryError{"q", fmt.Sprintf(format, args...)}
+	}
+	if len(text) > maxText {
+		return fault("the text is %d bytes long: at most %d are searched for", len(text), maxText)
+	}
+	if strings.Count(text, `"`)%2 != 0 {
+		return fault(`a quotation mark is not closed: put both around the words that stand next to each other, "like this"`)
+	}
+	var terms []term
+	for i, part := range strings.Split(text, `"`) {
+		if i%2 == 1 { // between two marks
+			not := len(terms) > 0 && terms[len(terms)-1].words == nil
+			if not {
+				terms = terms[:len(terms)-1]
+			}
+			terms = append(terms, term{words: whole(part), not: not})
+			continue
+		}
+		for _, w := range strings.Fields(part) {
+			rest, not := strings.CutPrefix(w, "-")
+			rest, prefix := strings.CutSuffix(rest, "*")
+			if rest == "" && not && !prefix && strings.HasSuffix(part, "-") {
+				terms = append(terms, term{not: true}) // -"a phrase"
+				continue
+			}
+			terms = append(terms, term{words: whole(rest), not: not, prefix: prefix})
+		}
+	}
+	terms = slices.DeleteFunc(terms, func(t term) bool { return len(t.words) == 0 })
+	if strings.TrimSpace(text) != "" && len(terms) == 0 {
+		return fault("there is no word in it: a word has a letter or a digit")
+	}
+	if len(terms) > maxTerms {
+		return fault("there are %d words and phrases: at most %d are searched for at once", len(terms), maxTerms)
+	}
+	if len(terms) > 0 && !slices.ContainsFunc(terms, func(t term) bool { return !t.not }) {
+		return fault("every word has a minus sign: name one that is to occur")
+	}
+	return terms, nil
+}
+
+// whole returns the words of a text without the parts of names, which words adds.
+func whole(text string) []string {
+	var out []string
+	skip := 0
+	for _, w := range words(text) {
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
+			skip = len(parts)
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// matching returns the records with what is searched for.
+func (v view) matching(text string) (*roaring.Bitmap, error) {
+	terms, err := parseText(text)
+	if err != nil || len(terms) == 0 {
+		return nil, err
+	}
+	var set *roaring.Bitmap
+	for _, t := range terms { // those that are to occur first
+		if t.not {
+			continue
+		}
+		some, err := v.term(t, set)
+		if err != nil {
+			return nil, err
+		}
+		if set == nil {
+			set = some
+		} else {
+			set.And(some)
+		}
+	}
+	for _, t := range terms {
+		if t.not {
+			some, err := v.term(t, set)
+			if err != nil {
+				return nil, err
+			}
+			set.AndNot(some)
+		}
+	}
+	return set, nil
+}
+
+// term returns the records with a term; of a phrase those within, if that is set.
+func (v view) term(t term, within *roaring.Bitmap) (*roaring.Bitmap, error) {
+	if t.prefix && len(t.words) == 1 {
+		return v.beginning(t.words[0])
+	}
+	var set *roaring.Bitmap
+	if within != nil {
+		set = within.Clone()
+	}
+	for _, w := range t.words {
+		some, err := v.posting(wordKey(w))
+		if err != nil {
+			return nil, err
+		}
+		if set == nil {
+			set = some
+		} else {
+			set.And(some)
+		}
+	}
+	if len(t.words) == 1 {
+		return set, nil
+	}
+	return v.phrase(t.words, set)
+}
+
+// beginning returns the records with a word that begins with one.
+func (v view) beginning(word string) (*roaring.Bitmap, error) {
+	set, n, last := roaring.New(), 0, ""
+	err := v.between("w"+word, "w"+word+"\xff", func(key, row []byte) error {
+		if w := string(key[1 : len(key)-3]); w != last {
+			n, last = n+1, w
+		}
+		if n > maxWords {
+			return &QueryError{"q", fmt.Sprintf("more than %d words begin with %q: write more of it", maxWords, word)}
+		}
+		return or(set, row)
+	})
+	return set, err
+}
+
+// phrase returns those of some records in which words stand next to each other.
+func (v view) phrase(phrase []string, set *roaring.Bitmap) (*roaring.Bitmap, error) {
+	if n := set.GetCardinality(); n > maxLooks {
+		return nil, &QueryError{"q", fmt.Sprintf("%d records have the words of the phrase: that is too many to look through, add another word", n)}
+	}
+	out := roaring.New()
+	for it := set.Iterator(); it.HasNext(); {
+		index := it.Next()
+		text, err := get(v, textKey(int64(index)))
+		if err != nil {
+			return nil, err
+		}
+		if len(text) > 8 && containsPhrase(strings.Fields(string(text[8:])), phrase) {
+			out.Add(index)
+		}
+	}
+	return out, nil
+}
+
+// containsPhrase reports whether a phrase stands in a text: the parts of a name come
+// after it there, and count as one place with it.
+func containsPhrase(text, phrase []string) bool {
+	var places []string
+	skip := 0
+	for _, w := range text {
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
+			skip = len(parts)
+		}
+		places = append(places, w)
+	}
+	for i := range places {
+		if i+len(phrase) <= len(places) && slices.Equal(places[i:i+len(phrase)], phrase) {
+			return true
+		}
+	}
+	return false
+}
