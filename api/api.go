@@ -30,6 +30,7 @@ import (
 
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/api/proof"
+	"github.com/docket-ledger/docket/api/web"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/verify"
@@ -79,6 +80,9 @@ type Options struct {
 	PublicURL string
 	// Limits are what one key and one address may ask for.
 	Limits Limits
+	// Index is what is looked up in. nil means that there is no search here,
+	// and no site for people.
+	Index Index
 	// Now is the clock for proofs; nil means time.Now.
 	Now func() time.Time
 }
@@ -119,6 +123,7 @@ type server struct {
 	publicURL string
 	now       func() time.Time
 	limits    *limits
+	pages     *web.Pages      // nil without an index
 	stopping  context.Context // ends with Site.Stop
 }
 
@@ -129,8 +134,9 @@ type handler func(w *response, r *http.Request) error
 // A response remembers what the request log says of it.
 type response struct {
 	http.ResponseWriter
-	status int
-	about  string // the record or key in question
+	status    int
+	about     string // the record or key in question
+	forPeople bool   // a problem is shown as a page
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -242,6 +248,12 @@ func reply(w http.ResponseWriter, status int, contentType string, body []byte) e
 // prefersJSON reports whether a request names application/json in Accept, and
 // not the other type with more weight. It sets Vary.
 func prefersJSON(w http.ResponseWriter, r *http.Request, other string) bool {
+	return prefers(w, r, typeJSON, other)
+}
+
+// prefers reports whether a request names a media type in Accept, and not the
+// other one with more weight. It sets Vary.
+func prefers(w http.ResponseWriter, r *http.Request, this, other string) bool {
 	w.Header().Add("Vary", "Accept")
 	var weight, otherWeight float64
 	for _, field := range r.Header.Values("Accept") {
@@ -255,7 +267,7 @@ func prefersJSON(w http.ResponseWriter, r *http.Request, other string) bool {
 				}
 			}
 			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "application/json":
+			case this:
 				weight = max(weight, q)
 			case other:
 				otherWeight = max(otherWeight, q)

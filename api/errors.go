@@ -157,6 +157,13 @@ func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) 
 	if p.Status == http.StatusRequestEntityTooLarge || p.Code == problem.Incomplete {
 		h.Set("Connection", "close") // the rest of the body is not waited for
 	}
+	if w.forPeople {
+		err := s.pages.Problem(w, r, p)
+		if err == nil || w.status != 0 {
+			return
+		}
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "problem has no page", slog.Any("error", err))
+	}
 	b, err := p.Marshal()
 	if err == nil {
 		err = reply(w, p.Status, problem.ContentType, b)

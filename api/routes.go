@@ -12,6 +12,8 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/docket-ledger/docket/api/web"
 )
 
 // Parts of what is served; a listener may have some of them.
@@ -37,6 +39,9 @@ type Site struct {
 func NewSite(l Ledger, opt Options) *Site {
 	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now,
 		limits: newLimits(opt.Limits)}
+	if opt.Index != nil {
+		s.pages = web.New(web.Config{Ledger: l, Index: opt.Index, PublicURL: opt.PublicURL, Now: opt.Now})
+	}
 	var stop context.CancelFunc
 	s.stopping, stop = context.WithCancel(context.Background())
 	if s.log == nil {
@@ -93,14 +98,17 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("checkpoint", "/checkpoint", get(s.checkpoint))
 		serve("checkpoints", "/v1/checkpoints", get(s.checkpoints))
 		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
-		serve("index", "/", get(s.index))
+		serve("index", "/", get(s.home))
+		if s.pages != nil {
+			s.routeSite(r)
+		}
 	}
 	if parts&Operations != 0 { // never limited: whoever watches must see the flood
 		r.Path("/healthz").Handler(s.endpoint("healthz", get(s.healthz)))
 		r.Path("/readyz").Handler(s.endpoint("readyz", get(s.readyz)))
 		r.Path("/metrics").Handler(s.endpoint("metrics", get(std(promhttp.HandlerFor(site.registry, promhttp.HandlerOpts{})))))
 	}
-	r.NotFoundHandler = s.endpoint("none", s.limited(func(*response, *http.Request) error { return errNoPath }))
+	r.NotFoundHandler = s.endpoint("none", s.limited(s.nothing))
 	return r
 }
 
