@@ -51,9 +51,12 @@ func (b broken) Record(context.Context, record.ID) (ledger.Entry, error) {
 func (b broken) Receipt(context.Context, record.ID) ([]byte, error) { return nil, b.fail() }
 func (b broken) Key(context.Context, string) (ledger.Key, error)    { return ledger.Key{}, b.fail() }
 func (b broken) Info(context.Context) (ledger.Info, error)          { return ledger.Info{}, b.fail() }
-func (b broken) Due(context.Context, int64) (ledger.Due, error)     { return ledger.Due{}, b.fail() }
-func (b broken) Terms(context.Context) (record.Terms, error)        { return record.Terms{}, b.fail() }
-func (b broken) InForce(context.Context, string) error              { return b.fail() }
+func (b broken) Stands(context.Context, string, ...record.ID) (ledger.Stands, error) {
+	return ledger.Stands{}, b.fail()
+}
+func (b broken) Due(context.Context, int64) (ledger.Due, error) { return ledger.Due{}, b.fail() }
+func (b broken) Terms(context.Context) (record.Terms, error)    { return record.Terms{}, b.fail() }
+func (b broken) InForce(context.Context, string) error          { return b.fail() }
 func (b broken) Examine(context.Context, []byte) (record.Checked, error) {
 	return record.Checked{}, b.fail()
 }

@@ -43,7 +43,10 @@ func problemFor(err error) *problem.Problem {
 	var tooLarge *http.MaxBytesError
 	var path *fs.PathError
 	var limit *limitError
+	var said *problem.Problem // by a page
 	switch {
+	case errors.As(err, &said):
+		return said
 	case errors.As(err, &refused):
 		return refusal(refused)
 	case errors.As(err, &limit):

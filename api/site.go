@@ -24,8 +24,12 @@ type Index interface {
 
 // sitePages are the pages of the public site, by path. The name of the route is
 // that of the page.
-func sitePages(*web.Pages) []sitePage {
-	return []sitePage{}
+func sitePages(p *web.Pages) []sitePage {
+	return []sitePage{
+		{"page.search", "/search", p.Search},
+		{"page.record", "/records/{id}", p.Record},
+		{"page.case", "/cases/{case}", p.Case},
+	}
 }
 
 type sitePage struct {

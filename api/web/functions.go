@@ -13,17 +13,16 @@ import (
 
 // functions are what templates may call.
 var functions = template.FuncMap{
-	"static":   static,
-	"plain":    telling.Plain,
-	"prose":    newProse,
-	"moment":   newMoment,
-	"number":   number,
-	"plural":   plural,
-	"excerpt":  excerpt,
-	"short":    short,
-	"segment":  url.PathEscape,
-	"pair":     func(a, b any) [2]any { return [2]any{a, b} },
-	"contains": strings.Contains,
+	"static":  static,
+	"script":  script,
+	"plain":   telling.Plain,
+	"prose":   newProse,
+	"moment":  newMoment,
+	"number":  number,
+	"plural":  plural,
+	"excerpt": excerpt,
+	"short":   short,
+	"segment": url.PathEscape,
 }
 
 // prose is a text of a record, in paragraphs, in its language.
@@ -106,4 +105,13 @@ func short(s string) string {
 		return s
 	}
 	return s[:12] + "…"
+}
+
+// plainLines is telling.Plain that keeps the lines.
+func plainLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = telling.Plain(line)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -47,6 +47,15 @@ func static(name string) (string, error) {
 	return "/static/" + name + "?" + strings.Trim(f.tag, `"`), nil
 }
 
+// script is static for a script, "" if there is none.
+func script(name string) string {
+	url, err := static(name)
+	if err != nil {
+		return ""
+	}
+	return url
+}
+
 // Static answers with a file of /static/. The error wraps fs.ErrNotExist if there
 // is none of this name.
 func Static(w http.ResponseWriter, r *http.Request) error {

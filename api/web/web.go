@@ -36,6 +36,7 @@ type Ledger interface {
 	Info(ctx context.Context) (ledger.Info, error)
 	Terms(ctx context.Context) (record.Terms, error)
 	Case(ctx context.Context, name string, from int64, limit int) (ledger.Case, error)
+	Stands(ctx context.Context, name string, ids ...record.ID) (ledger.Stands, error)
 	Policies(ctx context.Context, p ledger.Page) (ledger.List[rules.PolicyInfo], error)
 	Policy(ctx context.Context, name string) (rules.PolicyInfo, error)
 	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)

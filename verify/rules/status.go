@@ -212,13 +212,8 @@ const renewDays = 60
 // Duties returns what is owed at a time in seconds since 1970, what is due first
 // before the rest. It looks at every case.
 func Duties(state Lister, at int64) ([]Duty, error) {
-	r := &rows{get: state.Get, memo: memo{}}
-	charter, err := cached[CharterInfo](r, rowCharter)
-	if err != nil || charter == nil {
-		return nil, err
-	}
-	l := &duties{rows: r, at: at, terms: &charter.Charter.Terms}
-	if l.compromised, err = anyCompromised(state); err != nil {
+	l, err := newDuties(state, at)
+	if err != nil || l == nil {
 		return nil, err
 	}
 	var names []string // of cases; the rows are not read while they are listed
@@ -237,11 +232,39 @@ func Duties(state Lister, at int64) ([]Duty, error) {
 	if err := l.renew(); err != nil {
 		return nil, err
 	}
+	return l.sorted(), nil
+}
+
+// DutiesOf is Duties for one case alone; none if there is no such case.
+func DutiesOf(state Lister, name string, at int64) ([]Duty, error) {
+	l, err := newDuties(state, at)
+	if err != nil || l == nil {
+		return nil, err
+	}
+	if err := l.ofCase(name); err != nil {
+		return nil, err
+	}
+	return l.sorted(), nil
+}
+
+// newDuties returns nil if there is no charter.
+func newDuties(state Lister, at int64) (*duties, error) {
+	r := &rows{get: state.Get, memo: memo{}}
+	charter, err := cached[CharterInfo](r, rowCharter)
+	if err != nil || charter == nil {
+		return nil, err
+	}
+	l := &duties{rows: r, at: at, terms: &charter.Charter.Terms}
+	l.compromised, err = anyCompromised(state)
+	return l, err
+}
+
+func (l *duties) sorted() []Duty {
 	slices.SortFunc(l.list, func(a, b Duty) int {
 		never := func(t record.Time) int64 { return (t.Unix() - 1) & record.MaxInt } // 0 comes last
 		return cmp.Or(cmp.Compare(never(a.Due), never(b.Due)), cmp.Compare(a.Case, b.Case), cmp.Compare(a.Kind, b.Kind))
 	})
-	return l.list, nil
+	return l.list
 }
 
 func anyCompromised(state Lister) (found bool, err error) {
