@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/docket-ledger/docket/api/problem"
@@ -31,11 +32,19 @@ type caseView struct {
 	From, Next int64
 	// InForce is the decision or ruling in force, nil if there is none.
 	InForce *inForce
-	Duties  []string
+	Duties  []dutyView
 	Now     record.Time
 	URL     string
 }
 
+// A dutyView is what somebody owes.
+type dutyView struct {
+	rules.Duty
+	Task string
+	Who  string
+}
+
+// An inForce is what may be acted on in a case.
 type inForce struct {
 	Action string
 	Text   string
@@ -105,9 +114,14 @@ func (p *Pages) caseOf(ctx context.Context, name string, from int64, most int, h
 		}
 	}
 	for _, d := range stands.Duties {
-		v.Duties = append(v.Duties, telling.Duty(d))
+		v.Duties = append(v.Duties, dutyView{d, upperFirst(telling.Task(d.Kind)), people(record.Quorum{Role: d.Role, Count: d.Count})})
 	}
 	return v, stands, p.inForce(ctx, v, c.InForce, stands)
+}
+
+// has reports whether a record is among the steps that are shown; v may be nil.
+func (v *caseView) has(id record.ID) bool {
+	return v != nil && slices.ContainsFunc(v.Steps, func(s step) bool { return s.ID == id })
 }
 
 // step reads a record of a case.

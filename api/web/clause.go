@@ -13,7 +13,7 @@ import (
 // A clauseView is a clause that a decision rests on, as it stood.
 type clauseView struct {
 	verify.CitedClause
-	// Public says for how long it had been public, and by whose word.
+	// Public says for how long it was public, and by whose word.
 	Public string
 	Terms  []string
 }
@@ -28,9 +28,9 @@ func clauses(proven *verify.Proven, d *record.Decision) (shown []clauseView, mis
 			if c.Ground == g {
 				found = true
 				v := clauseView{CitedClause: c, Terms: clauseTerms(c.Clause)}
-				v.Public = "a text from before the ledger"
+				v.Public = "The clause is a text from before the ledger."
 				if !c.Historic {
-					v.Public = telling.Public(c, telling.AtDecision(d, proven.Times), firstSigned(proven.Record))
+					v.Public = "The clause had been " + telling.Public(c, telling.AtDecision(d, proven.Times), firstSigned(proven.Record)) + "."
 				}
 				shown = append(shown, v)
 			}

@@ -193,7 +193,7 @@ func (v *recordView) decision(d *record.Decision, k *known, stands ledger.Stands
 	v.Appeal = appealOf(d, k, stands)
 }
 
-// about adds the records that name this one.
+// about adds the records that name this one, but for those that stand in its case.
 func (p *Pages) about(ctx context.Context, v *recordView) error {
 	const most = 8
 	q := index.Query{Where: map[index.Field][]string{index.About: {string(v.ID)}}, Oldest: true}
@@ -202,7 +202,9 @@ func (p *Pages) about(ctx context.Context, v *recordView) error {
 		return err
 	}
 	for _, h := range found.Items {
-		v.About = append(v.About, p.hit(h))
+		if !v.Case.has(h.ID) {
+			v.About = append(v.About, p.hit(h))
+		}
 	}
 	if found.More {
 		v.AboutAll = searchURL(q, index.About, string(v.ID))

@@ -48,9 +48,7 @@ type page struct {
 	// Section is the first part of the path, "" at home: which link of the
 	// header is that of this page.
 	Section string
-	// Words are what was searched for, for the box in the header.
-	Words string
-	Data  any
+	Data    any
 }
 
 // Nav lists the links of the header: the first part of the path, and the words.
@@ -122,11 +120,7 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name 
 func (p *Pages) renderOn(w http.ResponseWriter, r *http.Request, status int, name string, s site, data any) error {
 	section, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	var b bytes.Buffer
-	view := page{Site: s, Section: section, Data: data}
-	if section == "search" {
-		view.Words = r.URL.Query().Get("q")
-	}
-	if err := p.templates[name].ExecuteTemplate(&b, "layout.html", view); err != nil {
+	if err := p.templates[name].ExecuteTemplate(&b, "layout.html", page{Site: s, Section: section, Data: data}); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	h := w.Header()

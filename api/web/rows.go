@@ -258,7 +258,7 @@ func (r *rows) charter(t *record.Terms) {
 	r.text("Contact", t.Contact)
 	r.text("Must sign together", fmt.Sprintf("%d for the charter, %d for keys, %d for policies, %d where a clause says nothing else",
 		t.AdministrationQuorum, t.RegistrarQuorum, t.PolicyQuorum, t.DefaultQuorum))
-	r.text("Policies are public before they are in force", hours(t.PolicyLead))
+	r.text("Public before a policy is in force, at least", hours(t.PolicyLead))
 	r.text("A decision must be recorded", "within "+hours(t.DecideTolerance)+", or it counts as recorded afterwards")
 	r.at("Decisions from before the ledger may be entered until", t.HistoricUntil)
 	r.text("Rules", fmt.Sprintf("version %d", t.Rules))

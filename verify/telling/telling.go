@@ -93,14 +93,18 @@ var duties = map[string]string{
 	rules.DutyRenew:     "enrol new keys, before too few are left",
 }
 
+// Task says what is to be done by who owes a duty of a kind.
+func Task(kind string) string {
+	if what := duties[kind]; what != "" {
+		return what
+	}
+	return kind
+}
+
 // Duty says in one line who owes what until when.
 func Duty(d rules.Duty) string {
 	people := fmt.Sprintf("%d of role %s", d.Count, d.Role)
-	what := duties[d.Kind]
-	if what == "" {
-		what = d.Kind
-	}
-	text := fmt.Sprintf("%s: %s", people, what)
+	text := fmt.Sprintf("%s: %s", people, Task(d.Kind))
 	if d.Case != "" {
 		text += fmt.Sprintf(", case %s, entry %d", d.Case, d.Index)
 	}
