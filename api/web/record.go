@@ -13,6 +13,7 @@ import (
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
+	"github.com/docket-ledger/docket/verify/rules"
 )
 
 // A recordView is what the page of a record shows.
@@ -115,11 +116,11 @@ func (p *Pages) known(ctx context.Context, id record.ID) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := verify.ParsePolicy(ownPolicy(&k.terms))
+	policies, err := ownPolicies(&k.terms)
 	if err != nil {
-		return nil, fmt.Errorf("the charter as a trust policy: %w", err)
+		return nil, err
 	}
-	k.proven, err = receipt.Check(policy, nil)
+	k.proven, err = policies.Check(receipt, verify.CheckOptions{})
 	switch {
 	case errors.Is(err, verify.ErrNotShown):
 		k.missing = err.Error()
@@ -129,15 +130,22 @@ func (p *Pages) known(ctx context.Context, id record.ID) (*known, error) {
 	return k, nil
 }
 
-// ownPolicy is a trust policy (c2sp.org/tlog-policy) that trusts the keys and the
-// witnesses which the charter names.
-func ownPolicy(t *record.Terms) []byte {
-	var b strings.Builder
+// ownPolicies trust the keys that the charter names, and its witnesses as far as
+// they have cosigned: the newest checkpoint has no cosignatures yet.
+func ownPolicies(t *record.Terms) (verify.Policies, error) {
+	var keys strings.Builder
 	for _, key := range t.LogKeys {
-		b.WriteString("log " + key + "\n")
+		keys.WriteString("log " + key + "\n")
 	}
-	b.WriteString(strings.Join(t.Witnesses, "\n") + "\n")
-	return []byte(b.String())
+	var all verify.Policies
+	for _, rest := range []string{rules.NoWitnesses, strings.Join(t.Witnesses, "\n")} {
+		policy, err := verify.ParsePolicy([]byte(keys.String() + rest + "\n"))
+		if err != nil {
+			return nil, fmt.Errorf("the charter as a trust policy: %w", err)
+		}
+		all = append(all, policy)
+	}
+	return all, nil
 }
 
 func (p *Pages) recordView(ctx context.Context, k *known) (*recordView, error) {
