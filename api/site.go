@@ -44,7 +44,16 @@ func (s *server) routeSite(r *mux.Router) {
 	for _, page := range sitePages(s.pages) {
 		r.Path(page.path).Handler(s.endpoint(page.route, forPeople(s.limited(get(written(page.write))))))
 	}
-	r.PathPrefix("/static/").Handler(s.endpoint("static", s.limited(get(written(web.Static)))))
+	r.PathPrefix("/static/").Handler(s.endpoint("static", s.limited(get(s.static))))
+}
+
+// static answers with a file of the site.
+func (s *server) static(w *response, r *http.Request) error {
+	err := web.Static(w, r)
+	if err != nil {
+		w.forPeople = s.wantsPage(w, r)
+	}
+	return err
 }
 
 // forPeople makes the problems of a handler pages.

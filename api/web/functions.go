@@ -87,7 +87,7 @@ func plural(n any, one, many string) string {
 
 // excerpt is the beginning of a text in one line, of at most so many characters.
 func excerpt(most int, text string) string {
-	text = telling.Plain(strings.Join(strings.Fields(text), " "))
+	text = plainLine(text)
 	runes := []rune(text)
 	if len(runes) <= most {
 		return text
@@ -106,6 +106,9 @@ func short(s string) string {
 	}
 	return s[:12] + "…"
 }
+
+// plainLine is telling.Plain in one line.
+func plainLine(s string) string { return telling.Plain(strings.Join(strings.Fields(s), " ")) }
 
 // plainLines is telling.Plain that keeps the lines.
 func plainLines(s string) string {

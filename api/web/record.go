@@ -138,7 +138,7 @@ func ownPolicies(t *record.Terms) (verify.Policies, error) {
 		keys.WriteString("log " + key + "\n")
 	}
 	var all verify.Policies
-	for _, rest := range []string{rules.NoWitnesses, strings.Join(t.Witnesses, "\n")} {
+	for _, rest := range []string{strings.Join(t.Witnesses, "\n"), rules.NoWitnesses} {
 		policy, err := verify.ParsePolicy([]byte(keys.String() + rest + "\n"))
 		if err != nil {
 			return nil, fmt.Errorf("the charter as a trust policy: %w", err)
