@@ -17,7 +17,7 @@ import (
 // right status.
 func TestProblems(t *testing.T) {
 	s := newTestSite(t)
-	s.Submit(s.Sign(s.Decision("case-one"), "dora", "erik"))
+	id := string(s.Submit(s.Sign(s.Decision("case-one"), "dora", "erik")).ID)
 	s.url = serve(t, s.World)
 	for _, test := range []struct {
 		path   string
@@ -26,6 +26,10 @@ func TestProblems(t *testing.T) {
 	}{
 		{"/records/d-x", 404, []string{"There is nothing here", "43 characters", "request.not_found", "urn:uuid:"}},
 		{"/records/d-" + strings.Repeat("A", 43), 404, []string{"There is nothing here", "Search the ledger for it"}},
+		{"/records/" + id[:len(id)-1] + "!", 404, []string{"Did you mean " + id + " a record"}},
+		{"/records/" + id[:20], 404, []string{"Did you mean " + id + " a record"}},
+		{"/cases/case-onne", 404, []string{"Did you mean case-one a case"}},
+		{"/search?q=case-onne", 200, []string{"Did you mean case-one a case"}},
 		{"/records/" + strings.Repeat("x", 5000), 404, []string{"There is nothing here"}},
 		{"/records/", 404, []string{"There is nothing here"}},
 		{"/records/a/b", 404, []string{"There is nothing here"}},
@@ -37,9 +41,12 @@ func TestProblems(t *testing.T) {
 		{"/no/such/page", 404, []string{"There is nothing here"}},
 		{"/static/nothing.css", 404, []string{"There is nothing here"}},
 		{"/static/../web.go", 404, []string{"There is nothing here"}},
-		{"/search?colour=red", 400, []string{"This can't be searched for", "colour", "there is no filter of this name"}},
+		{"/search?colour=red", 400, []string{"This can't be searched for", "colour", "is no filter: there are q, type"}},
 		{"/search?from=2026-02-30", 400, []string{"This can't be searched for"}},
 		{"/search?until=yesterday", 400, []string{"This can't be searched for"}},
+		{"/search?cursor=garbage", 400, []string{"This can't be searched for", "cursor"}},
+		{"/search?type=judgement", 400, []string{"none of its values", "decision"}},
+		{"/search?q=%22open", 400, []string{"This can't be searched for"}},
 		{"/search?order=sideways", 400, []string{"This can't be searched for"}},
 		{"/search?q=nothing-of-this&type=decision", 200, []string{"Nothing found", "No record has all that was asked for", "take a filter away"}},
 		{"/search?q=&from=&until=&order=", 200, []string{"records found"}},

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,9 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/net/html"
 
 	"github.com/docket-ledger/docket/api"
+	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 )
 
@@ -35,6 +39,31 @@ func serve(t testing.TB, w *ledgertest.World) string {
 	s := httptest.NewServer(api.New(w.Ledger, api.Options{Index: newIndex(t, w), Now: w.Now, Logger: logger}))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// newIndex follows a ledger, and has seen all of it.
+func newIndex(t testing.TB, w *ledgertest.World) *index.Index {
+	t.Helper()
+	x, err := index.Open(t.Context(), index.Config{Dir: "index", FS: vfs.NewMem(), Log: w.Ledger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- x.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ran; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := x.Wait(t.Context(), w.Ledger.Head().Checkpoint.Size); err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 // get asks as browsers do, and follows nothing.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docket-ledger/docket/ledger"
@@ -13,10 +14,8 @@ import (
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-const (
-	searchLimit = 20 // records on a page
-	facetLimit  = 10 // values of a facet
-)
+// facetLimit is how many values of a field are shown.
+const facetLimit = 10
 
 // facetFields are those whose values the search counts, in their order.
 var facetFields = []index.Field{index.Type, index.Action, index.Layer, index.Policy, index.Trigger, index.Severity,
@@ -79,9 +78,9 @@ func (p *Pages) Search(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	v := &searchView{Words: params.Get("q"), Params: params, Lag: p.index.Lag(), Errors: map[string]string{}}
-	q, cursor, err := parseQuery(params)
+	q, page, err := index.ParseQuery(params)
 	if err == nil {
-		err = p.search(ctx, v, q, cursor)
+		err = p.search(ctx, v, q, page)
 	}
 	v.describe(q)
 	status := http.StatusOK
@@ -89,7 +88,7 @@ func (p *Pages) Search(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.As(err, &wrong):
 		status = http.StatusBadRequest
-		v.Errors[paramOf(wrong.Part)] = wrong.Detail
+		v.Errors[wrong.Part] = wrong.Detail
 		w.Header().Set("Cache-Control", "no-store")
 	case err != nil:
 		return err
@@ -97,31 +96,26 @@ func (p *Pages) Search(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, status, "search.html", v)
 }
 
-// paramOf is the parameter that a part of a query is given by.
-func paramOf(part string) string {
-	if part == "text" {
-		return "q"
-	}
-	return part
-}
-
 // search asks the index.
-func (p *Pages) search(ctx context.Context, v *searchView, q index.Query, cursor string) error {
-	found, err := p.index.Search(ctx, q, ledger.Page{Limit: searchLimit, After: cursor})
+func (p *Pages) search(ctx context.Context, v *searchView, q index.Query, page ledger.Page) error {
+	found, err := p.index.Search(ctx, q, page)
 	if err != nil {
 		return err
 	}
-	v.Found, v.Total, v.Past = true, found.Total, cursor != "" && len(found.Items) == 0
+	v.Found, v.Total, v.Past = true, found.Total, page.After != "" && len(found.Items) == 0
 	for _, h := range found.Items {
 		v.Hits = append(v.Hits, p.hit(h))
 	}
-	if cursor != "" {
+	if page.After != "" {
 		v.First = searchURL(q, "", "")
 	}
 	if found.Next != "" {
-		values := queryValues(q)
+		values := q.Values()
 		values.Set("cursor", found.Next)
-		v.Next = "/search?" + values.Encode()
+		if page.Limit != index.DefaultLimit {
+			values.Set("limit", strconv.Itoa(page.Limit))
+		}
+		v.Next = searchPath(values)
 	}
 	if q.Text != "" {
 		v.Direct = p.direct(ctx, q.Text)
@@ -143,16 +137,6 @@ func (v *searchView) describe(q index.Query) {
 	turned := q
 	turned.Oldest = !q.Oldest
 	v.Oldest, v.Turned = q.Oldest, searchURL(turned, "", "")
-}
-
-// without is the search for a query without one of its values.
-func without(q index.Query, f index.Field, value string) string {
-	values := queryValues(q)
-	values[string(f)] = slices.DeleteFunc(values[string(f)], func(s string) bool { return s == value })
-	if len(values[string(f)]) == 0 {
-		values.Del(string(f))
-	}
-	return searchPath(values)
 }
 
 // facets counts the values of each field among what is found, as if that field
