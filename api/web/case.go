@@ -59,6 +59,8 @@ type step struct {
 	Status *rules.Decided
 	Word   string // the status in a few words
 	Here   bool   // it is the record that the page is about
+
+	decision *record.Decision // nil if it is none
 }
 
 // Case is the page of a case.
@@ -116,7 +118,8 @@ func (p *Pages) caseOf(ctx context.Context, name string, from int64, most int, h
 	for _, d := range stands.Duties {
 		v.Duties = append(v.Duties, dutyView{d, upperFirst(telling.Task(d.Kind)), people(record.Quorum{Role: d.Role, Count: d.Count})})
 	}
-	return v, stands, p.inForce(ctx, v, c.InForce, stands)
+	v.inForce(c.InForce, stands)
+	return v, stands, nil
 }
 
 // has reports whether a record is among the steps that are shown; v may be nil.
@@ -139,30 +142,29 @@ func (p *Pages) step(ctx context.Context, item ledger.CaseRecord) (step, error) 
 		At: dated(payload, u.Headers()), Standing: item.Standing, Gist: gist(payload)}}
 	var holders []string
 	for _, h := range u.Headers() {
+		if a, ok := payload.(*record.Appeal); ok && a.FilerJWK != nil && a.FilerJWK.KID() == h.KID {
+			holders = append(holders, "the filer")
+			continue
+		}
 		holders = append(holders, p.holder(ctx, h.KID))
 	}
 	s.Who = words(holders)
+	s.decision, _ = payload.(*record.Decision)
 	return s, nil
 }
 
-// inForce says what is in force in a case, and what its subject is called.
-func (p *Pages) inForce(ctx context.Context, v *caseView, now *ledger.InForce, stands ledger.Stands) error {
+// inForce says what is in force in a case, and what its subject is called, as far
+// as the decisions among the steps tell.
+func (v *caseView) inForce(now *ledger.InForce, stands ledger.Stands) {
+	layer := record.ServiceLayer("")
+	for _, s := range v.Steps {
+		if s.decision != nil && s.Standing.Effective() {
+			layer, v.Named = s.decision.ServiceLayer, s.decision.Subject.Name
+		}
+	}
 	if now == nil {
-		return nil
+		return
 	}
-	e, err := p.ledger.Record(ctx, now.Decision)
-	if err != nil {
-		return err
-	}
-	u, err := record.Parse(e.Record)
-	if err != nil {
-		return fmt.Errorf("record %s of the log: %w", e.ID, err)
-	}
-	v.InForce = &inForce{ID: now.Decision, Text: telling.Status(now.Status), Action: actionNames[now.Action]}
-	if d, ok := u.Payload().(*record.Decision); ok {
-		v.Named = d.Subject.Name
-		v.InForce.Action = upperFirst(measure(now.Action, d.ServiceLayer))
-	}
-	v.InForce.Until = stands.Decided[now.Decision].Until
-	return nil
+	v.InForce = &inForce{ID: now.Decision, Text: telling.Status(now.Status), Action: upperFirst(measure(now.Action, layer)),
+		Until: stands.Decided[now.Decision].Until}
 }

@@ -15,7 +15,7 @@ import (
 var functions = template.FuncMap{
 	"static":  static,
 	"script":  script,
-	"plain":   telling.Plain,
+	"plain":   plainLine,
 	"prose":   newProse,
 	"moment":  newMoment,
 	"number":  number,
