@@ -159,7 +159,7 @@ func (v *caseView) inForce(now *ledger.InForce, stands ledger.Stands) {
 	layer := record.ServiceLayer("")
 	for _, s := range v.Steps {
 		if s.decision != nil && s.Standing.Effective() {
-			layer, v.Named = s.decision.ServiceLayer, s.decision.Subject.Name
+			layer, v.Named = s.decision.ServiceLayer, excerpt(longestName, s.decision.Subject.Name)
 		}
 	}
 	if now == nil {

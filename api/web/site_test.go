@@ -134,12 +134,15 @@ func TestHostile(t *testing.T) {
 func TestLongTexts(t *testing.T) {
 	s := newTestSite(t)
 	d := s.Decision("long")
-	d.Facts, d.Reasons = strings.Repeat("w", 40_000), strings.Repeat("r ", 200)
+	d.Facts, d.Reasons, d.Subject.Name = strings.Repeat("w", 30_000), strings.Repeat("r ", 200), strings.Repeat("n", 10_000)
 	id := s.Submit(s.Sign(d, "dora", "erik")).ID
 	s.url = serve(t, s.World)
 	page := s.get(t, "/records/"+string(id))
 	page.sound(t)
-	page.says(t, d.Facts)
+	page.says(t, d.Facts, d.Subject.Name)
+	if h1 := text(page.all("h1")[0]); len(h1) > 200 {
+		t.Errorf("a heading of %d bytes", len(h1))
+	}
 	for _, path := range []string{"/", "/search", "/cases/long"} {
 		if list := s.get(t, path); len(list.body) > 20_000 {
 			t.Errorf("%s has %d bytes", path, len(list.body))

@@ -125,8 +125,18 @@ func measure(a record.Action, layer record.ServiceLayer) string {
 // A title is the heading of a record: words of ours, and a name from the record.
 type title struct{ Text, Name string }
 
+// longestName is how much of a name a heading shows, in characters; the whole of it
+// stands below.
+const longestName = 120
+
 // titleOf returns the heading of a record.
 func titleOf(p record.Payload) title {
+	t := wholeTitle(p)
+	t.Name = excerpt(longestName, t.Name)
+	return t
+}
+
+func wholeTitle(p record.Payload) title {
 	words := typeWords[p.Head().Type]
 	switch p := p.(type) {
 	case *record.Decision:
