@@ -61,6 +61,7 @@ type step struct {
 	Here   bool   // it is the record that the page is about
 
 	decision *record.Decision // nil if it is none
+	tried    bool             // it is a decision, or told what was intended
 }
 
 // Case is the page of a case.
@@ -149,7 +150,10 @@ func (p *Pages) step(ctx context.Context, item ledger.CaseRecord) (step, error) 
 		holders = append(holders, p.holder(ctx, h.KID))
 	}
 	s.Who = words(holders)
-	s.decision, _ = payload.(*record.Decision)
+	s.decision, s.tried = payload.(*record.Decision)
+	if n, ok := payload.(*record.Notice); ok {
+		s.tried = n.Kind == record.Proposed
+	}
 	return s, nil
 }
 

@@ -33,19 +33,29 @@ type recordView struct {
 	// it means that there are none.
 	Unshown  rows
 	NoGround string
+	Before   []step     // measures and warnings earlier in the case
 	Weighed  []textView // milder measures, and why not
+	Alike    rows       // precedents
 	Origins  rows
-	Related  rows // precedents and the like
+	DSA      rows
 	Changes  []record.Correction
-	Clauses  []clauseText // of a policy that is published
-	Signers  []signerView
-	Times    timesView
-	Appeal   *appealView
-	Case     *caseView
-	About    []hitView // records that name this one
-	AboutAll string    // the search for all of them, if there are more
-	Missing  string    // why the receipt does not show all
-	JSON     string
+	// Corrected are the corrections of this record that were made later.
+	Corrected []correction
+	Clauses   []clauseText // of a policy that is published
+	Signers   []signerView
+	Times     timesView
+	Appeal    *appealView
+	Case      *caseView
+	About     []hitView // records that name this one
+	AboutAll  string    // the search for all of them, if there are more
+	Missing   string    // why the receipt does not show all
+	JSON      string
+}
+
+// A correction is an effective erratum.
+type correction struct {
+	ID      record.ID
+	Changes []record.Correction
 }
 
 // A textView is a text of a record under its heading.
@@ -159,7 +169,11 @@ func (p *Pages) recordView(ctx context.Context, k *known) (*recordView, error) {
 	var stands ledger.Stands
 	var err error
 	if name != "" {
-		if v.Case, stands, err = p.caseOf(ctx, name, 0, caseOnRecord, k.Entry.ID); err != nil {
+		v.Case, stands, err = p.caseOf(ctx, name, 0, caseOnRecord, k.Entry.ID)
+		if err == nil && v.Case.Next != 0 && v.Case.Next <= k.Index { // a long case: from this record on
+			v.Case, stands, err = p.caseOf(ctx, name, k.Index, caseOnRecord, k.Entry.ID)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +211,13 @@ func (v *recordView) decision(d *record.Decision, k *known, stands ledger.Stands
 		v.Weighed = append(v.Weighed, textView{valueText(index.Action, string(a.Action)), newProse(d.Lang, a.WhyNot)})
 	}
 	v.Origins = origins(d)
-	v.Related.records("Decided alike before", d.Precedents...)
+	v.Alike.records("Decided alike before", d.Precedents...)
+	v.DSA = dsaRows(d.DSA)
+	for _, s := range v.Case.Steps {
+		if s.Index < k.Index && s.Standing.Effective() && s.tried {
+			v.Before = append(v.Before, s)
+		}
+	}
 	v.Appeal = appealOf(d, k, stands)
 }
 
@@ -210,6 +230,9 @@ func (p *Pages) about(ctx context.Context, v *recordView) error {
 		return err
 	}
 	for _, h := range found.Items {
+		if e, ok := h.Payload.(*record.Erratum); ok && h.Standing.Effective() {
+			v.Corrected = append(v.Corrected, correction{h.ID, e.Corrections})
+		}
 		if !v.Case.has(h.ID) {
 			v.About = append(v.About, p.hit(h))
 		}

@@ -2,8 +2,12 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify/record"
@@ -171,6 +175,35 @@ func origins(p *record.Decision) rows {
 	}
 	for _, e := range p.Evidence {
 		r.add("Evidence, kept elsewhere", value{Text: e.What, Code: "SHA-256 " + e.SHA256})
+	}
+	return r
+}
+
+// dsaRows are what a decision says for the EU's register, under the names of that.
+func dsaRows(d *record.DSA) rows {
+	if d == nil {
+		return nil
+	}
+	var members map[string]any
+	b, err := json.Marshal(d)
+	if err == nil {
+		err = json.Unmarshal(b, &members)
+	}
+	if err != nil {
+		return nil // a record that was parsed encodes
+	}
+	var r rows
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		var all []value
+		switch is := members[name].(type) {
+		case string:
+			all = append(all, value{Text: is})
+		case []any:
+			for _, one := range is {
+				all = append(all, value{Text: fmt.Sprint(one)})
+			}
+		}
+		r.add(upperFirst(strings.ReplaceAll(name, "_", " ")), all...)
 	}
 	return r
 }

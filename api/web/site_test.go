@@ -35,7 +35,7 @@ func TestEveryType(t *testing.T) {
 		record.TypeErasure:       {"Erasure of sealed parts", "Why it was erased"},
 		record.TypeTimemark:      {"as its witnesses signed it"},
 		record.TypeDecision: {"Decision to suspend hosting", "Replaced by a milder measure", "A ruling put a milder measure in its place.", "dora", "erik", "decider",
-			"The clause had been public for at least 10 days (proven).", "What else was weighed, and why not", "Only in DE, FR",
+			"The clause had been public for at least 10 days (proven).", "What was tried before, and what else was weighed", "Notice that it is intended to suspend hosting", "Instead: Warn", "Corrected later", "Category STATEMENT_CATEGORY_SCAMS_AND_FRAUD", "Only in DE, FR",
 			"The date that it gives lies between the times that witnesses show.", "Ruling on a complaint: modified", "People found it, and people decided without a machine",
 			"docket-verify receipt --policy trust.policy receipt.tlog-proof", "Correction"},
 		"void": {"Void: it counts for nothing", "No published rule is named that would permit the action.", "Too few different people signed.", "ground.none", "quorum.short"},
@@ -171,4 +171,43 @@ func TestStates(t *testing.T) {
 	late.Retrospective = &record.Retrospective{Why: "It is older than the ledger."}
 	out := s.Submit(s.Sign(late, "dora", "erik"))
 	s.get(t, "/records/"+string(out.ID)).says(t, "It was recorded afterwards: what it says of its time is never shown as proven.", "Recorded afterwards, because It is older than the ledger.")
+}
+
+// TestLongCase: a case of many records is shown in parts, and each record has its
+// place in it.
+func TestLongCase(t *testing.T) {
+	s := newTestSite(t)
+	var ids []record.ID
+	for i := range 120 {
+		d := s.Decision("long-case")
+		if i > 0 {
+			d.Prev = ids[i-1]
+		}
+		d.Action = []record.Action{record.Suspend, record.Reinstate}[i%2]
+		ids = append(ids, s.Submit(s.Sign(d, "dora", "erik")).ID)
+	}
+	s.url = serve(t, s.World)
+	found := map[string]bool{}
+	for path := "/cases/long-case"; path != ""; {
+		d := s.get(t, path)
+		d.sound(t)
+		path = ""
+		for _, to := range d.links() {
+			found[to] = true
+			if strings.HasPrefix(to, "/cases/long-case?cursor=") {
+				path = to
+			}
+		}
+	}
+	for i, id := range ids {
+		if !found["/records/"+string(id)] {
+			t.Errorf("record %d of the case is on none of its pages", i)
+		}
+	}
+	s.get(t, "/records/"+string(ids[1])).says(t, "this record", "more steps than stand here")
+	last := s.get(t, "/records/"+string(ids[119]))
+	last.says(t, "this record", "its earlier steps")
+	if len(last.body) > 60_000 {
+		t.Errorf("a page of %d bytes", len(last.body))
+	}
 }

@@ -92,6 +92,8 @@ func (e *everyType) process() {
 	d.Alternatives = []record.Alternative{{Action: record.Warn, WhyNot: e.text}}
 	d.Evidence = []record.Evidence{{SHA256: Ref("evidence"), What: e.text}}
 	d.Trigger = record.Trigger{Kind: "authority_order", Intake: intake, Authority: e.text, LegalReference: e.text, Reporter: e.text}
+	d.DSA = &record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", ContentDate: "2026-11-20", ContentType: []string{"CONTENT_TYPE_TEXT"},
+		DecisionGround: "DECISION_GROUND_INCOMPATIBLE_CONTENT", IncompatibleContentGround: "The terms of service."}
 	d.Territory, d.Until, d.ReviewAt = []string{"DE", "FR"}, e.Time(30*24*time.Hour), e.Time(10*24*time.Hour)
 	decision := e.does(d, "dora", "erik")
 	e.passes(time.Minute)
