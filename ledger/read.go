@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/docket-ledger/docket/ledger/state"
 	"github.com/docket-ledger/docket/ledger/tree"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -61,22 +62,26 @@ func (l *Ledger) Record(ctx context.Context, id record.ID) (Entry, error) {
 // Entries returns the records from an index on, at most limit, in the order of the
 // log, as far as the newest signed head goes; none if that is no larger than from.
 func (l *Ledger) Entries(ctx context.Context, from int64, limit int) ([]Entry, error) {
-	end := min(l.head.Load().Size, from+int64(limit))
+	return ReadEntries(ctx, l.cfg.Log, l.cfg.State, from, min(l.head.Load().Size, from+int64(limit)))
+}
+
+// ReadEntries returns the records from <= index < end of a log whose state has seen
+// them; none if there are none.
+func ReadEntries(ctx context.Context, log tree.Log, judged *state.Store, from, end int64) ([]Entry, error) {
 	if from >= end {
 		return nil, nil
 	}
-	leaves, err := l.cfg.Log.Leaves(ctx, from, end)
+	leaves, err := log.Leaves(ctx, from, end)
 	if err != nil {
 		return nil, fmt.Errorf("read records [%d, %d): %w", from, end, err)
 	}
 	out := make([]Entry, len(leaves))
 	for i, leaf := range leaves {
-		index, hash := from+int64(i), tlog.RecordHash(leaf)
-		s, err := l.standing(index, hash)
-		if err != nil {
+		s := rules.Standing{Index: from + int64(i), ID: record.IDOf(leaf)}
+		if s.Codes, s.Findings, err = judged.Standing(s.Index); err != nil {
 			return nil, err
 		}
-		out[i] = Entry{ID: s.ID, Index: index, Record: leaf, Standing: s}
+		out[i] = Entry{ID: s.ID, Index: s.Index, Record: leaf, Standing: s}
 	}
 	return out, nil
 }

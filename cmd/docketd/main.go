@@ -22,6 +22,7 @@ func main() {
 			{Name: "backup", Short: "copies a ledger, running or not, and reads the copy back", Run: backup},
 			{Name: "check", Short: "reads all of a data directory or backup, and names what is broken", Run: check},
 			{Name: "restore", Short: "makes a data directory from a backup, a mirror, or both", Run: restore},
+			{Name: "reindex", Short: "makes the index that readers search anew", Run: reindex},
 			cli.Version("docketd"),
 		},
 	}

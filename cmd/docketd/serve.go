@@ -70,8 +70,12 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return errors.Join(cli.Unknown(err), dir.Close())
 	}
-	site := api.NewSite(dir.Ledger, api.Options{Logger: log, Registry: registry(append(metrics.Collectors(), asking.collectors()...)), Drafts: waiting,
-		PublicURL: set.public, Limits: set.limits})
+	opt := api.Options{Logger: log, Registry: registry(append(metrics.Collectors(), asking.collectors()...)), Drafts: waiting,
+		PublicURL: set.public, Limits: set.limits}
+	if dir.Index != nil {
+		opt.Index = dir.Index
+	}
+	site := api.NewSite(dir.Ledger, opt)
 	ctl, err := openControl(set.data, (&operator{dir: dir, since: time.Now()}).handler())
 	if err != nil {
 		return errors.Join(cli.Unknown(err), dir.Close())

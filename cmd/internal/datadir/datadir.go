@@ -9,6 +9,7 @@
 //	keys/retired-*.*   those that signed before
 //	keys/machine.jwk   the private key of the machine
 //	log/ state/        databases
+//	index/             the database of what readers look up; made anew if it is not there
 //	checkpoints/       witnessed checkpoints, and what cosigning remembers
 //	drafts/            what waits for co-signers
 //	guard              the last checkpoint that was signed
@@ -30,6 +31,7 @@ import (
 
 	"github.com/docket-ledger/docket/cmd/internal/pkcs11key"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/ledger/state"
 	"github.com/docket-ledger/docket/ledger/tree"
 	"github.com/docket-ledger/docket/ledger/tree/embedded"
@@ -95,8 +97,13 @@ type Dir struct {
 	Ledger *ledger.Ledger
 	// VKey is the verifier key of its log.
 	VKey string
+	// Index is what readers look up, a moment behind the log. It is nil if it
+	// could not be opened, which the logger was told.
+	Index *index.Index
 
 	parts *parts
+	// stop ends following the log, and waits until that has ended.
+	stop func()
 }
 
 type parts struct {
@@ -105,6 +112,8 @@ type parts struct {
 	log   *embedded.Log
 	cache interface{ Unref() }
 	keys  []*logKey
+	// index says how the index of a log is opened.
+	index func(log index.Log) index.Config
 }
 
 // cacheSize is what the databases of a ledger share, in bytes.
@@ -136,11 +145,20 @@ func Open(ctx context.Context, dir string, opt Options) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	return &Dir{Ledger: l, VKey: p.cfg.VKey, parts: p}, nil
+	d := &Dir{Ledger: l, VKey: p.cfg.VKey, parts: p, stop: func() {}}
+	d.follow(ctx, p.index(l))
+	return d, nil
 }
 
 // Close answers everyone who waits and closes all parts.
-func (d *Dir) Close() error { return errors.Join(d.Ledger.Close(), d.parts.close()) }
+func (d *Dir) Close() error {
+	d.stop()
+	var err error
+	if d.Index != nil {
+		err = d.Index.Close()
+	}
+	return errors.Join(err, d.Ledger.Close(), d.parts.close())
+}
 
 func (p *parts) close() error {
 	defer p.cache.Unref()
@@ -194,6 +212,8 @@ func openStores(ctx context.Context, dir string, opt Options) (*parts, error) {
 	}
 	return &parts{dir: dir, log: log, cache: cache, cfg: ledger.Config{
 		Log: log, State: st, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
+	}, index: func(log index.Log) index.Config {
+		return index.Config{Dir: filepath.Join(dir, "index"), Cache: cache, Log: log, Logger: opt.Logger}
 	}}, nil
 }
 

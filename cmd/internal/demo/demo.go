@@ -32,6 +32,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -69,7 +70,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	t.ledger = opened.Ledger
+	t.ledger, t.index = opened.Ledger, opened.Index
 	err = t.tell()
 	if err == nil && !cfg.Once {
 		err = t.serve(listener)
@@ -110,6 +111,7 @@ func prepare(dir string) (string, error) {
 type teller struct {
 	stage
 	out     io.Writer
+	index   *index.Index
 	reports *reports
 	rules   record.ID // that published the rulebook
 	policy  *verify.Policy

@@ -19,7 +19,7 @@ const drainTime = 5 * time.Second
 func (t *teller) serve(l net.Listener) error {
 	url := "http://" + l.Addr().String()
 	t.say("")
-	t.say("Serving it at %s until Ctrl-C. Read it, or decide something yourself:", url)
+	t.say("Serving it at %s until Ctrl-C. Read it in a browser, or decide something yourself:", url)
 	t.say("   curl %s/v1/log", url)
 	t.say("   docket show %s --ledger %s", t.logged[len(t.logged)-2].ID, url)
 	t.say("   docket decide %s --subject-key %s --out my.draft", t.path("decision.yaml"), t.path("keys", "subject.key"))
@@ -34,7 +34,11 @@ func (t *teller) serve(l net.Listener) error {
 	if err != nil {
 		return cli.Unknown(err)
 	}
-	server := api.Server(api.New(t.ledger, api.Options{Drafts: waiting}), nil)
+	opt := api.Options{Drafts: waiting}
+	if t.index != nil {
+		opt.Index = t.index
+	}
+	server := api.Server(api.New(t.ledger, opt), nil)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
