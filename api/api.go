@@ -61,6 +61,8 @@ type Ledger interface {
 	AwaitWitnessed(ctx context.Context, index int64) error
 	BareReceipt(ctx context.Context, index int64) ([]byte, error)
 	Checkpoint(ctx context.Context, index int64) ([]byte, error)
+	Entries(ctx context.Context, from int64, limit int) ([]ledger.Entry, error)
+	Grown(size int64) <-chan struct{}
 	Ready() error
 	verify.Source
 }
@@ -124,6 +126,7 @@ type server struct {
 	publicURL string
 	now       func() time.Time
 	limits    *limits
+	lookup    Index           // nil if there is none
 	pages     *web.Pages      // nil without an index
 	stopping  context.Context // ends with Site.Stop
 }

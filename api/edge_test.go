@@ -48,9 +48,11 @@ func (b broken) SubmitAll(_ context.Context, records iter.Seq[[]byte], _ ledger.
 func (b broken) Record(context.Context, record.ID) (ledger.Entry, error) {
 	return ledger.Entry{}, b.fail()
 }
-func (b broken) Receipt(context.Context, record.ID) ([]byte, error) { return nil, b.fail() }
-func (b broken) Key(context.Context, string) (ledger.Key, error)    { return ledger.Key{}, b.fail() }
-func (b broken) Info(context.Context) (ledger.Info, error)          { return ledger.Info{}, b.fail() }
+func (b broken) Receipt(context.Context, record.ID) ([]byte, error)          { return nil, b.fail() }
+func (b broken) Key(context.Context, string) (ledger.Key, error)             { return ledger.Key{}, b.fail() }
+func (b broken) Info(context.Context) (ledger.Info, error)                   { return ledger.Info{}, b.fail() }
+func (b broken) Entries(context.Context, int64, int) ([]ledger.Entry, error) { return nil, b.fail() }
+func (b broken) Grown(int64) <-chan struct{}                                 { return nil }
 func (b broken) Stands(context.Context, string, ...record.ID) (ledger.Stands, error) {
 	return ledger.Stands{}, b.fail()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/docket-ledger/docket/api/proof"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
+	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -44,6 +45,7 @@ func problemFor(err error) *problem.Problem {
 	var path *fs.PathError
 	var limit *limitError
 	var said *problem.Problem // by a page
+	var query *index.QueryError
 	switch {
 	case errors.As(err, &said):
 		return said
@@ -71,6 +73,14 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusForbidden, problem.Forbidden, err.Error())
 	case errors.Is(err, errLogged):
 		return problem.New(http.StatusConflict, problem.DraftLogged, err.Error())
+	case errors.As(err, &query):
+		return problem.New(http.StatusBadRequest, problem.BadQuery, query.Error())
+	case errors.Is(err, errBehind):
+		return unavailable(problem.Busy, errBehind, time.Second)
+	case errors.Is(err, errStreams):
+		return unavailable(problem.Busy, errStreams, 10*time.Second)
+	case errors.Is(err, errCaseLarge):
+		return problem.New(http.StatusUnprocessableEntity, problem.TooLarge, errCaseLarge.Error())
 	case errors.Is(err, errQuery):
 		return problem.New(http.StatusBadRequest, problem.BadQuery, err.Error())
 	case errors.Is(err, drafts.ErrFull):

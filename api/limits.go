@@ -68,6 +68,7 @@ type limits struct {
 	visits    places
 	batches   places
 	waiting   places // for the witnesses
+	streams   places
 	known     recent
 	delayed   chan struct{} // who waits for a refusal
 }
@@ -80,7 +81,7 @@ func newLimits(opt Limits) *limits {
 		keys:      buckets{rate: rate.Limit(opt.KeyRate), burst: max(1, opt.KeyBurst)},
 		addresses: buckets{rate: rate.Limit(opt.AddressRate), burst: max(strangerCost, opt.AddressBurst)},
 		visits:    newPlaces(opt.Strangers, opt.Strangers), batches: newPlaces(maxBatches, maxStrangerBatches),
-		waiting: newPlaces(maxWaiting, maxWaiting),
+		waiting: newPlaces(maxWaiting, maxWaiting), streams: newPlaces(maxStreams, maxStreams),
 		delayed: make(chan struct{}, maxDelayed),
 	}
 }

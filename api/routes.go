@@ -40,6 +40,7 @@ func NewSite(l Ledger, opt Options) *Site {
 	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now,
 		limits: newLimits(opt.Limits)}
 	if opt.Index != nil {
+		s.lookup = opt.Index
 		s.pages = web.New(web.Config{Ledger: l, Index: opt.Index, PublicURL: opt.PublicURL, Now: opt.Now})
 	}
 	var stop context.CancelFunc
@@ -77,8 +78,19 @@ func (site *Site) Handler(parts Parts) http.Handler {
 	serve := func(route, path string, h handler) { r.Path(path).Handler(s.endpoint(route, s.limited(h))) }
 	post, get := only(http.MethodPost), only(http.MethodGet, http.MethodHead)
 
+	records := methods{} // two routes of one path
+	if parts&Reads != 0 && s.lookup != nil {
+		records[http.MethodGet] = s.search
+		r.Path("/v1/records").Methods(http.MethodGet, http.MethodHead).Handler(s.endpoint("search", s.limited(get(s.search))))
+	}
 	if parts&Writes != 0 {
-		serve("submit", "/v1/records", post(s.submit))
+		records[http.MethodPost] = s.submit
+		r.Path("/v1/records").Methods(http.MethodPost).Handler(s.endpoint("submit", s.limited(post(s.submit))))
+	}
+	if len(records) > 0 {
+		serve("submit", "/v1/records", records.handle) // refuses other methods
+	}
+	if parts&Writes != 0 {
 		serve("batch", "/v1/records:batch", post(s.batch))
 		if s.drafts != nil {
 			serve("drafts", "/v1/drafts", methods{"GET": s.listDrafts, "POST": s.postDraft}.handle)
@@ -93,13 +105,18 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("policies", "/v1/policies", get(s.policies))
 		serve("policy", "/v1/policies/{policy}", get(s.policy))
 		serve("case", "/v1/cases/{case}", get(s.caseOf))
+		serve("casefile", "/v1/cases/{case}/file", get(s.caseFile))
+		serve("stream", "/v1/stream", get(s.stream))
+		serve("trust", "/v1/trust.policy", get(s.trust))
 		serve("keys", "/v1/keys", get(s.keys))
 		serve("key", "/v1/keys/{kid}", get(s.key))
 		serve("checkpoint", "/checkpoint", get(s.checkpoint))
 		serve("checkpoints", "/v1/checkpoints", get(s.checkpoints))
 		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
 		serve("index", "/", get(s.home))
-		if s.pages != nil {
+		if s.lookup != nil {
+			serve("counts", "/v1/counts", get(s.counts))
+			serve("feed", "/feed.atom", get(s.feed))
 			s.routeSite(r)
 		}
 	}
@@ -120,6 +137,8 @@ receipts and the log offline.
 
   POST /v1/records               submits a record (application/jose+json); answers with its receipt
   POST /v1/records:batch         submits many (application/x-ndjson); answers a line for each
+  GET  /v1/records?q=&type=...   searches them: words, fields, from, until, order, limit, cursor
+  GET  /v1/counts?by=...         counts what such a search finds by one to three fields
   GET  /v1/records/{id}          the exact bytes of a record; as JSON with its standing by Accept
   GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof); ?wait=witnessed for one
                                  that enough witnesses have cosigned, also with POST /v1/records
@@ -128,6 +147,11 @@ receipts and the log offline.
   GET  /v1/due                   who owes what until when
   GET  /v1/policies, /{policy}   the rules that decisions rest on, and since when
   GET  /v1/cases/{case}          all records of a case, and what is in force
+  GET  /v1/cases/{case}/file     the case in one file, which proves it: docket-verify case --policy T F.zip
+  GET  /v1/stream                each record as it is logged (server-sent events); resumes after Last-Event-ID
+  GET  /feed.atom                the newest decisions as an Atom feed
+  GET  /v1/trust.policy          log key and witnesses as the charter names them (c2sp.org/tlog-policy):
+                                 the ledger's own word, which you compare with what you got elsewhere
   GET  /v1/keys, /{kid}          holder, roles and validity of keys
   GET  /v1/log                   name, key, size and rules of this ledger, and its witnesses
   GET  /v1/checkpoints?covers=N  the first kept witnessed checkpoint that covers record N
@@ -147,8 +171,7 @@ func only(methods ...string) func(handler) handler {
 	return func(h handler) handler {
 		return func(w *response, r *http.Request) error {
 			if slices.Contains(methods, http.MethodGet) {
-				w.Header().Set("Access-Control-Allow-Origin", "*")
-				w.Header().Set("Access-Control-Expose-Headers", exposed)
+				allowOrigins(w)
 			}
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
@@ -159,7 +182,13 @@ func only(methods ...string) func(handler) handler {
 	}
 }
 
-// methods are the handlers of a path that is not public. HEAD goes where GET
+// allowOrigins lets pages of other sites read an answer.
+func allowOrigins(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", exposed)
+}
+
+// methods are the handlers of a path that is not public, or has several. HEAD goes where GET
 // goes.
 type methods map[string]handler
 

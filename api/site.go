@@ -20,6 +20,7 @@ type Index interface {
 	Count(ctx context.Context, q index.Query, limit int, by ...index.Field) (index.Counts, error)
 	Near(ctx context.Context, text string) ([]index.Suggestion, error)
 	Lag() index.Lag
+	Wait(ctx context.Context, size int64) error
 }
 
 // sitePages are the pages of the public site, by path. The name of the route is

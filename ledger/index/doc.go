@@ -46,7 +46,7 @@ func read(e ledger.Entry, before known) (*doc, *record.Unverified, error) {
 		return nil, nil, err
 	}
 	d.payload(u.Payload())
-	d.time = timeOf(u)
+	d.time = TimeOf(u)
 	d.add(Month, time.Unix(int64(d.time), 0).UTC().Format("2006-01"))
 	if e.Standing.Effective() {
 		d.enrols(u.Payload())
@@ -54,8 +54,8 @@ func read(e ledger.Entry, before known) (*doc, *record.Unverified, error) {
 	return d, u, d.place(u.Payload(), before)
 }
 
-// timeOf returns when a record says that it happened.
-func timeOf(u *record.Unverified) record.Time {
+// TimeOf returns when a record says that it happened.
+func TimeOf(u *record.Unverified) record.Time {
 	switch p := u.Payload().(type) {
 	case *record.Decision:
 		return p.DecidedAt

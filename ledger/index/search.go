@@ -171,7 +171,7 @@ func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
 	}
 	h := Hit{Entry: entries[0]}
 	if u, err := record.Parse(h.Record); err == nil {
-		h.Payload, h.Headers, h.Time = u.Payload(), u.Headers(), timeOf(u)
+		h.Payload, h.Headers, h.Time = u.Payload(), u.Headers(), TimeOf(u)
 	}
 	return h, nil
 }
