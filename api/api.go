@@ -56,6 +56,7 @@ type Ledger interface {
 	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)
 	Case(ctx context.Context, name string, from int64, limit int) (ledger.Case, error)
 	Stands(ctx context.Context, name string, ids ...record.ID) (ledger.Stands, error)
+	Statuses(ctx context.Context, cases map[record.ID]string) (map[record.ID]rules.Decided, error)
 	Stated(ctx context.Context, payload []byte) (record.ID, error)
 	AsksWitnesses() bool
 	AwaitWitnessed(ctx context.Context, index int64) error

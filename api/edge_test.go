@@ -56,6 +56,9 @@ func (b broken) Grown(int64) <-chan struct{}                                 { r
 func (b broken) Stands(context.Context, string, ...record.ID) (ledger.Stands, error) {
 	return ledger.Stands{}, b.fail()
 }
+func (b broken) Statuses(context.Context, map[record.ID]string) (map[record.ID]rules.Decided, error) {
+	return nil, b.fail()
+}
 func (b broken) Due(context.Context, int64) (ledger.Due, error) { return ledger.Due{}, b.fail() }
 func (b broken) Terms(context.Context) (record.Terms, error)    { return record.Terms{}, b.fail() }
 func (b broken) InForce(context.Context, string) error          { return b.fail() }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ func TestStands(t *testing.T) {
 	}
 	if len(s.Decided) != 2 || s.Decided[ids[record.TypeDecision]].Status != rules.Modified || s.Decided[ids[record.TypeRuling]].Status != rules.InForce {
 		t.Errorf("decided: %+v", s.Decided)
+	}
+	of := map[record.ID]string{ids["void"]: "voided", ids[record.TypeCharter]: "", "d-x": "nowhere"}
+	for id := range s.Decided {
+		of[id] = ledgertest.EveryCase
+	}
+	if statuses, err := w.Ledger.Statuses(ctx, of); err != nil || !maps.Equal(statuses, s.Decided) {
+		t.Errorf("Statuses: %+v, %v; Stands says %+v", statuses, err, s.Decided)
 	}
 	w.Advance(40 * 24 * time.Hour)
 	w.Timemark("w1", "w2")

@@ -22,6 +22,36 @@ type Stands struct {
 	Duties []rules.Duty
 }
 
+// Statuses returns where effective decisions and rulings stand now, by their ids,
+// each with the name of its case; others are left out.
+func (l *Ledger) Statuses(_ context.Context, cases map[record.ID]string) (map[record.ID]rules.Decided, error) {
+	out := map[record.ID]rules.Decided{}
+	err := l.viewed(func(v *state.View) error {
+		now, err := l.now(v)
+		if err != nil {
+			return err
+		}
+		for id, name := range cases {
+			if err := addStatus(v, out, name, id, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func addStatus(v *state.View, to map[record.ID]rules.Decided, name string, id record.ID, now int64) error {
+	d, err := rules.ReadStatus(v, name, id, now)
+	if errors.Is(err, rules.ErrNoDecision) {
+		return nil
+	}
+	if err == nil {
+		to[id] = *d
+	}
+	return err
+}
+
 // Stands returns where the decisions and rulings of a case stand now, and what is
 // owed. A case that does not exist has neither.
 func (l *Ledger) Stands(_ context.Context, name string, ids ...record.ID) (Stands, error) {
@@ -33,14 +63,9 @@ func (l *Ledger) Stands(_ context.Context, name string, ids ...record.ID) (Stand
 		}
 		out.Size, out.Time = v.Size(), record.Time(now)
 		for _, id := range ids {
-			d, err := rules.ReadStatus(v, name, id, now)
-			if errors.Is(err, rules.ErrNoDecision) {
-				continue
-			}
-			if err != nil {
+			if err := addStatus(v, out.Decided, name, id, now); err != nil {
 				return err
 			}
-			out.Decided[id] = *d
 		}
 		out.Duties, err = rules.DutiesOf(v, name, now)
 		return err

@@ -55,10 +55,8 @@ type inForce struct {
 // A step is a record of a case.
 type step struct {
 	hitView
-	Who    string // holders who signed
-	Status *rules.Decided
-	Word   string // the status in a few words
-	Here   bool   // it is the record that the page is about
+	Who  string // holders who signed
+	Here bool   // it is the record that the page is about
 
 	decision *record.Decision // nil if it is none
 	tried    bool             // it is a decision, or told what was intended
@@ -113,7 +111,7 @@ func (p *Pages) caseOf(ctx context.Context, name string, from int64, most int, h
 	v.Now = stands.Time
 	for i := range v.Steps {
 		if d, ok := stands.Decided[v.Steps[i].ID]; ok {
-			v.Steps[i].Status, v.Steps[i].Word = &d, statusWords[d.Status][0]
+			v.Steps[i].stands(d)
 		}
 	}
 	for _, d := range stands.Duties {

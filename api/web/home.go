@@ -42,8 +42,8 @@ func (p *Pages) Home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := homeView{Site: s, Decisions: found.Total}
-	for _, h := range found.Items {
-		v.Latest = append(v.Latest, p.hit(h))
+	if v.Latest, err = p.hits(ctx, found.Items); err != nil {
+		return err
 	}
 	if v.Figures, err = p.figures(ctx); err != nil {
 		return err

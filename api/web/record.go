@@ -229,13 +229,17 @@ func (p *Pages) about(ctx context.Context, v *recordView) error {
 	if err != nil {
 		return err
 	}
+	var others []index.Hit
 	for _, h := range found.Items {
 		if e, ok := h.Payload.(*record.Erratum); ok && h.Standing.Effective() {
 			v.Corrected = append(v.Corrected, correction{h.ID, e.Corrections})
 		}
 		if !v.Case.has(h.ID) {
-			v.About = append(v.About, p.hit(h))
+			others = append(others, h)
 		}
+	}
+	if v.About, err = p.hits(ctx, others); err != nil {
+		return err
 	}
 	if found.More {
 		v.AboutAll = searchURL(q, index.About, string(v.ID))

@@ -103,8 +103,8 @@ func (p *Pages) search(ctx context.Context, v *searchView, q index.Query, page l
 		return err
 	}
 	v.Found, v.Total, v.Past = true, found.Total, page.After != "" && len(found.Items) == 0
-	for _, h := range found.Items {
-		v.Hits = append(v.Hits, p.hit(h))
+	if v.Hits, err = p.hits(ctx, found.Items); err != nil {
+		return err
 	}
 	if page.After != "" {
 		v.First = searchURL(q, "", "")

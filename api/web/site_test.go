@@ -164,6 +164,7 @@ func TestStates(t *testing.T) {
 	s.Advance(73 * time.Hour)
 	s.get(t, path).says(t, "Lapsed", "nobody approved it in time, and it has to be undone", "It is not in force any more.")
 	s.get(t, "/cases/emergency").says(t, "Nothing is in force", "overdue Undo the measure")
+	s.get(t, "/search?type=decision").says(t, "entry 6 Lapsed")
 
 	late := s.Decision("late")
 	late.DecidedAt, late.EffectiveAt = record.Time(ledgertest.Start.Add(-90*24*time.Hour).Unix()), record.Time(ledgertest.Start.Add(-90*24*time.Hour).Unix())

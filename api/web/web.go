@@ -37,6 +37,7 @@ type Ledger interface {
 	Terms(ctx context.Context) (record.Terms, error)
 	Case(ctx context.Context, name string, from int64, limit int) (ledger.Case, error)
 	Stands(ctx context.Context, name string, ids ...record.ID) (ledger.Stands, error)
+	Statuses(ctx context.Context, cases map[record.ID]string) (map[record.ID]rules.Decided, error)
 	Policies(ctx context.Context, p ledger.Page) (ledger.List[rules.PolicyInfo], error)
 	Policy(ctx context.Context, name string) (rules.PolicyInfo, error)
 	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)
