@@ -1,7 +1,7 @@
 // The log: RFC 6962 proofs, checkpoints (c2sp.org/signed-note, tlog-checkpoint,
 // tlog-cosignature), trust policies (tlog-policy) and tiles (tlog-tiles).
 
-import { Fault, base64, concat, equal, need, sha256, text, unbase64, utf8, whole } from "./bytes.js";
+import { Fault, concat, equal, need, sha256, unbase64, utf8, whole } from "./bytes.js";
 
 /** leafHash is that of an entry, RFC 6962, Section 2.1. */
 export const leafHash = (entry) => sha256(concat([0], entry));
@@ -398,5 +398,3 @@ export function times(policy, cosignatures) {
   const after = end(dated);
   return after === null ? null : [end(dated.toReversed()), after];
 }
-
-export { base64, text };

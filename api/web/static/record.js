@@ -1,6 +1,6 @@
 // Records: docs/format.md, section 2. One spelling, keys, signatures.
 
-import { base64url, canonical, concat, equal, need, sha256, spell, unbase64url, utf8 } from "./bytes.js";
+import { base64url, canonical, concat, need, sha256, spell, unbase64url, utf8 } from "./bytes.js";
 import { checkEd25519, ed25519, leafHash } from "./log.js";
 import { checkPayload } from "./schema.js";
 
@@ -143,5 +143,3 @@ export async function checkSignatures(record, origin, keys, what = "record") {
     need(s.header.alg === alg && (await holds(found[i], s)), `${what}: the signature of ${s.header.kid} does not hold`, { code: "signature.invalid" });
   }
 }
-
-export { equal };

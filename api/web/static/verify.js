@@ -10,7 +10,7 @@
 // numbers of keys and of the order of a case (docket-verify applies them), and
 // absence, which no receipt can show.
 
-import { Fault, canonical, concat, equal, need, spell, text, unbase64, utf8, whole } from "./bytes.js";
+import { Fault, base64, canonical, equal, need, spell, text, unbase64, utf8, whole } from "./bytes.js";
 import { extendsThroughTiles, hash, included, openAny, parseCheckpoint, parseNote, parsePolicy, times } from "./log.js";
 import { broughtKeys, checkSignatures, members, parseRecord } from "./record.js";
 import { Rules, charterPolicy } from "./rules.js";
@@ -182,7 +182,7 @@ class Check {
     const r = parseReceipt(file);
     this.receipt = r;
     const { origin, size } = r.checkpoint;
-    Object.assign(this.out, { origin, size, index: r.index });
+    Object.assign(this.out, { origin, size, root: base64(r.checkpoint.root), index: r.index });
     this.full = r.extra !== null;
     this.extra = this.full ? parseExtra(r.extra) : { record: recordBytes, support: [], seen: [] };
     need(this.extra.record, "It is a bare receipt: the record it is for has to be given with it.", { missing: true });
@@ -370,4 +370,29 @@ export async function verifyReceipt(file, { policies, recordBytes = null }) {
   return c.run(s, recordBytes);
 }
 
-export { concat, extendsThroughTiles };
+/**
+ * verifyHead checks that the log as it is served now and the checkpoint of a
+ * receipt are one log. found is what verifyReceipt has returned; get fetches a path
+ * of the log, like "checkpoint" or "tile/0/000", and resolves to bytes, or to null
+ * for what is not there. It resolves to a line of checks.
+ */
+export async function verifyHead(found, { policies, get }) {
+  const c = new Check([]);
+  await c.step("The log as it is now extends the tree of this receipt", async () => {
+    const bytes = await get("checkpoint");
+    need(bytes, "The log serves no checkpoint.", { missing: true });
+    const head = await openAny(await Promise.all(policies.map(parsePolicy)), text(bytes, "the log's checkpoint"));
+    const { origin, size, root } = head.checkpoint;
+    need(origin === found.origin, `This receipt is of another log, ${found.origin}, than this server's, ${origin}.`, { missing: true });
+    need(head.logKey && head.state !== "unknown", "No log key of the policy signed the log's checkpoint.");
+    need(head.state !== "short", "Too few witnesses of the policy cosigned the log's checkpoint.", { missing: true });
+    const own = hash(found.root, "the receipt's root");
+    const grown = size >= found.size;
+    const [m, rootM, n, rootN] = grown ? [found.size, own, size, root] : [size, root, found.size, own];
+    need(await extendsThroughTiles(m, rootM, n, rootN, get), `The log's checkpoint of ${size} records and the receipt's of ${found.size} are not of one log. Keep both: they are evidence of a fork.`);
+    if (m === n) return `It is the very tree that the log serves now, of ${n} records.`;
+    if (grown) return `The ${size} records of today begin with the ${found.size} of this receipt.`;
+    return `The receipt is newer: its ${found.size} records begin with the ${size} that the log serves now.`;
+  });
+  return c.out.checks[0];
+}
