@@ -8,7 +8,7 @@ const pages = await crawl(["/check", "/api"]);
 // One page of each template is walked from its first link to its last.
 const template = (path) => path.replace(/\?.*/, "?").replace(/^(\/\w+\/).+/, "$1");
 const walked = [...new Map(pages.filter((p) => p.status === 200).map((p) => [template(p.path), p.path])).values()];
-const decision = pages.find((p) => p.path.startsWith("/records/") && />Decision to/.test(p.text.match(/<h1[^]*?<\/h1>/)?.[0] ?? "") || /<h1[^>]*>\s*Decision/.test(p.text) && p.path.startsWith("/records/"))?.path;
+const decision = pages.find((p) => p.path.startsWith("/records/") && /<h1[^>]*>\s*Decision to/.test(p.text)).path;
 
 
 /** Runs fn on a loaded page, adds what the page complains of, and closes it. */
