@@ -78,10 +78,11 @@ func JWK(name string) record.JWK {
 // removed, and the ledger closed, when the test ends. change may be nil.
 func New(tb testing.TB, change func(*ledger.Config)) *World {
 	tb.Helper()
-	return begin(tb, false, change)
+	return begin(tb, false, change, nil)
 }
 
-func begin(tb testing.TB, witnessed bool, change func(*ledger.Config)) *World {
+// begin returns a new World. change and found, which changes its charter, may be nil.
+func begin(tb testing.TB, witnessed bool, change func(*ledger.Config), found func(*record.Charter)) *World {
 	tb.Helper()
 	w := &World{TB: tb, Dir: tb.TempDir(), keys: map[string]ed25519.PrivateKey{}, seq: map[string]int64{}, now: Start, witnessed: witnessed}
 	skey, vkey, err := note.GenerateKey(deterministic("log key"), Origin)
@@ -97,7 +98,11 @@ func begin(tb testing.TB, witnessed bool, change func(*ledger.Config)) *World {
 	if witnessed {
 		founders = append(founders, "max")
 	}
-	_, err = ledger.Init(context.Background(), w.Config, w.Sign(w.Charter(), founders...))
+	charter := w.Charter()
+	if found != nil {
+		found(charter)
+	}
+	_, err = ledger.Init(context.Background(), w.Config, w.Sign(charter, founders...))
 	w.must(err)
 	w.OpenLedger()
 	tb.Cleanup(w.Close)

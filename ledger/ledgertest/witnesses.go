@@ -38,7 +38,7 @@ func WitnessLines(need int, names ...string) []string {
 // founder's. Nobody cosigns but by Cosign. change may be nil.
 func NewWitnessed(tb testing.TB, change func(*ledger.Config)) *World {
 	tb.Helper()
-	return begin(tb, true, change)
+	return begin(tb, true, change, nil)
 }
 
 // witnessConfig fills in what a witnessed ledger has.
