@@ -1,14 +1,12 @@
 package ledgertest
 
 import (
-	"context"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/verify/record"
 )
 
@@ -59,178 +57,98 @@ var freeTexts = []string{"Authority", "CategorySpecificationOther", "Contact", "
 	"Is", "LegalReference", "Locator", "Name", "Operator", "Reasons", "Redress", "Reference", "Reporter", "Source", "Statement",
 	"Summary", "Text", "Title", "Was", "What", "Why", "WhyNot"}
 
-// A spoiler fills texts with attacks: each in its turn, or all of them where
-// there is room.
+// long are those of them that hold all attacks at once.
+var long = []string{"Facts", "Name", "Operator", "Reasons", "Statement", "Text", "Title"}
+
+// A spoiler fills texts with attacks: one in its turn, or all of them where there
+// is room.
 type spoiler struct{ n int }
 
-// spoil fills every free text of a payload and returns it.
-func (s *spoiler) spoil(p record.Payload) record.Payload {
-	s.fill(reflect.ValueOf(p).Elem(), false)
+// spoil fills every free text of a payload, and gives a decision the texts for
+// the Digital Services Act.
+func (s *spoiler) spoil(p record.Payload) {
+	if d, ok := p.(*record.Decision); ok && d.DSA == nil {
+		d.DSA = &record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", CategorySpecification: []string{"KEYWORD_OTHER"},
+			ContentDate: "2026-10-30", ContentType: []string{"CONTENT_TYPE_OTHER"}, DecisionGround: "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+			DecisionGroundReferenceURL: `https://evil.example/"><script>window.hacked=1</script>`,
+			DecisionMonetary:           "DECISION_MONETARY_OTHER", DecisionVisibility: []string{"DECISION_VISIBILITY_OTHER"}}
+	}
+	s.fill(reflect.ValueOf(p).Elem(), true)
 	if n, ok := p.(*record.Notice); ok && n.Kind == record.Proposed {
 		n.Redress = "" // it does not stand there
 	}
-	return p
 }
 
-func (s *spoiler) fill(v reflect.Value, short bool) {
+// fill spoils what is in v. room says that there is room for all attacks at once.
+func (s *spoiler) fill(v reflect.Value, room bool) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			s.fill(v.Elem(), short)
+			s.fill(v.Elem(), room)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			s.fill(v.Index(i), short)
+			s.fill(v.Index(i), room)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			f, field := v.Field(i), v.Type().Field(i)
-			switch {
-			case field.Name == "DSA":
-				s.fill(f, true) // its texts have at most 500 characters
+			switch f, field := v.Field(i), v.Type().Field(i); {
 			case f.Kind() == reflect.String && slices.Contains(freeTexts, field.Name):
-				f.SetString(s.next(short || !slices.Contains([]string{"Facts", "Reasons", "Text", "Title", "Operator", "Name"}, field.Name)))
+				f.SetString(s.next(room && slices.Contains(long, field.Name)))
 			case field.IsExported():
-				s.fill(f, short)
+				s.fill(f, room && field.Name != "DSA") // its texts have at most 500 characters
 			}
 		}
 	}
 }
 
-func (s *spoiler) next(short bool) string {
-	s.n++
-	if !short {
+func (s *spoiler) next(all bool) string {
+	if all {
 		return hostileText(-1)
 	}
+	s.n++
 	return hostileText(s.n)
 }
 
-// long makes a name as long as it may be.
-func long(name string) string { return name + strings.Repeat("w", 64-len(name)) }
-
-// NewHostile returns a World in which every free text of every record is hostile,
-// and names are as long as they may be. All its records are effective but for one
-// that is logged as void; the last two hold words that fill a record.
+// NewHostile returns a World with a record of every type, in which every free text
+// is hostile. Its last records have names as long as they may be, and words that
+// fill a record.
 func NewHostile(tb testing.TB) *World {
 	tb.Helper()
-	s := &spoiler{}
-	w := begin(tb, false, func(c *ledger.Config) { c.VoidsPerDay = 1 }, func(c *record.Charter) { s.spoil(c) })
-	submit := func(p record.Payload, names ...string) record.ID {
-		tb.Helper()
-		w.Advance(time.Minute)
-		return w.Submit(w.Sign(s.spoil(p), names...)).ID
-	}
-	for name, role := range map[string]record.Role{"ira": record.RoleIntake, "una": record.RoleAppeals, "uli": record.RoleAppeals,
-		"eve": record.RoleEnforcer, "pia": record.RolePrivacy, "mac": record.RoleMachine} {
-		submit(&record.KeyEnrol{Holder: long(name), JWK: JWK(name), Roles: []record.Role{role}}, "ada", "ben", name)
-	}
-	h := &hostile{World: w, submit: submit, name: long("case-"), policy: long("policy-")}
-	h.policies()
-	h.acts()
-	h.others()
-	void := s.spoil(h.decision(long("void-"), "")).(*record.Decision)
-	void.Grounds = nil
-	_, err := w.Ledger.Submit(context.Background(), w.Sign(void, "dora"), ledger.Options{LogVoid: true})
-	w.must(err)
-	h.huge()
+	w := begin(tb, false, nil, (&spoiler{}).spoil)
+	w.EveryType(hostileText(-1))
+	w.longNames()
+	w.spoil = nil
+	w.longWords()
 	return w
 }
 
-type hostile struct {
-	*World
-	submit       func(record.Payload, ...string) record.ID
-	name, policy string // of the case and of the policy
-	published    record.ID
-	decided      record.ID
-}
-
-// version returns a version of the policy; the second has fewer clauses.
-func (h *hostile) version(n int64) *record.PolicyPublish {
+// longNames logs a decision in which each name has all the 64 letters that it may.
+func (w *World) longNames() {
+	w.TB.Helper()
+	name := func(s string) string { return s + strings.Repeat("w", 64-len(s)) }
+	w.Submit(w.Sign(&record.KeyEnrol{Holder: name("zoe"), JWK: JWK("zoe"), Roles: []record.Role{record.RoleDecider}}, "ada", "ben", "zoe"))
 	p := Abuse()
-	p.Policy, p.Version = h.policy, n
-	for i := range p.Clauses {
-		p.Clauses[i].Clause = long(p.Clauses[i].Clause)
-	}
-	p.Clauses[0].Appeal = &record.AppealRight{Quorum: record.Quorum{Role: record.RoleAppeals, Count: 2}, RuleWithin: 336, Within: 4320}
-	if n > 1 {
-		p.Clauses = p.Clauses[:2]
-	}
-	return p
+	p.Policy, p.Clauses[1].Clause = name("policy-"), name("clause-")
+	id := w.Submit(w.Sign(p, "ada", "cleo")).ID
+	w.Advance(time.Minute)
+	w.Timemark("w1", "w2") // from which on it is in force
+	d := w.Decision(name("case-"))
+	d.Grounds = []record.Ground{{Policy: p.Policy, Version: 1, Clause: p.Clauses[1].Clause, Record: id}}
+	w.Submit(w.Sign(d, "zoe"))
 }
 
-func (h *hostile) policies() {
-	h.published = h.submit(h.version(1), "ada", "cleo")
-	before := Abuse()
-	before.Policy, before.EffectiveFrom, before.Historic = "historic", record.Time(Start.AddDate(-3, 0, 0).Unix()), &record.Historic{}
-	old := h.submit(before, "ada", "cleo")
-	d := h.decision("before", "")
-	d.DecidedAt, d.EffectiveAt = record.Time(Start.AddDate(-1, 0, 0).Unix()), record.Time(Start.AddDate(-1, 0, 0).Unix())
-	d.Grounds = []record.Ground{{Policy: "historic", Version: 1, Clause: "hosting", Record: old}}
-	d.Retrospective = &record.Retrospective{}
-	h.submit(d, "dora", "erik")
-}
-
-// decision returns a decision with every member that has a text.
-func (h *hostile) decision(name string, prev record.ID) *record.Decision {
-	d := h.Decision(name)
-	d.Prev = prev
-	d.Subject.Ref = Ref(h.name)
-	d.Grounds = []record.Ground{{Policy: h.policy, Version: 1, Clause: long("hosting"), Record: h.published}}
-	d.Alternatives = []record.Alternative{{Action: record.Warn}, {Action: record.Restrict}}
-	d.Evidence = []record.Evidence{{SHA256: Ref("a file")}}
-	d.Territory = []string{"AT", "DE"}
-	d.Trigger.Kind = "court_order"
-	d.DSA = &record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", CategorySpecification: []string{"KEYWORD_OTHER"},
-		ContentDate: "2026-10-30", ContentType: []string{"CONTENT_TYPE_OTHER"}, DecisionGround: "DECISION_GROUND_INCOMPATIBLE_CONTENT",
-		DecisionGroundReferenceURL: `https://evil.example/"><script>window.hacked=1</script>`,
-		DecisionMonetary:           "DECISION_MONETARY_OTHER", DecisionVisibility: []string{"DECISION_VISIBILITY_OTHER"},
-		DecisionProvision: "DECISION_PROVISION_TOTAL_TERMINATION"}
-	return d
-}
-
-// acts tells a case from the report to the ruling, and an emergency.
-func (h *hostile) acts() {
-	subject := record.Subject{Ref: Ref(h.name), Type: "domain"}
-	prev := h.submit(&record.Intake{Case: h.name, Category: long("category-"), Channel: "form", Lang: "en", ReceivedAt: h.Time(0),
-		ServiceLayer: "hosting", Subject: subject, Trigger: record.Trigger{Kind: "court_order"}}, "ira")
-	prev = h.submit(&record.Notice{Case: h.name, Prev: prev, Kind: record.Proposed, Action: record.Suspend, Channel: "email", Lang: "en",
-		Grounds:   []record.Ground{{Policy: h.policy, Version: 1, Clause: long("hosting"), Record: h.published}},
-		RespondBy: h.Time(time.Hour), ServiceLayer: "hosting", Subject: subject}, "dora")
-	h.decided = h.submit(h.decision(h.name, prev), "dora", "erik")
-	told := &record.Notice{Case: h.name, Prev: h.decided, Kind: record.Delivered, Decision: h.decided, Channel: "letter", Lang: "en",
-		ServiceLayer: "hosting", Subject: subject}
-	prev = h.submit(told, "dora")
-	appeal := h.submit(&record.Appeal{Case: h.name, Decision: h.decided, Prev: prev, Filer: "subject", Lang: "en", ReceivedAt: h.Time(0)}, "ira")
-	h.submit(&record.Ruling{Case: h.name, Appeal: appeal, Prev: appeal, Action: record.Restrict, Outcome: record.Modified, Lang: "en",
-		Until: h.Time(1000 * time.Hour)}, "una", "uli")
-	d := h.decision(long("emergency-"), "")
-	d.Emergency, d.Action, d.ServiceLayer = &record.Harm{Harm: "threat-to-life"}, record.Restrict, "security"
-	d.Grounds[0].Clause = long("security")
-	at := h.submit(d, "erik")
-	h.submit(&record.Ratification{Case: d.Case, Decision: at, Prev: at, Lang: "en"}, "fay", "gus")
-}
-
-// others are the records that are no acts.
-func (h *hostile) others() {
-	h.submit(&record.Erratum{About: h.decided, Corrections: []record.Correction{{Member: "facts"}, {Member: "subject/name"}}, Lang: "en"}, "dora", "erik")
-	h.submit(&record.Execution{About: h.decided, At: h.Time(0), Lang: "en", Result: "failed", System: long("edge-")}, "eve")
-	h.submit(&record.Export{About: h.decided, At: h.Time(0), Register: long("register-")}, "mac")
-	h.submit(&record.Erasure{About: h.decided, Lang: "en", Members: []string{hostileText(0), hostileText(12)}}, "pia")
-	h.submit(h.version(2), "ada", "cleo")
-	h.submit(&record.PolicyRepeal{EffectiveFrom: h.Time(time.Hour), Lang: "en", Policy: "historic"}, "ada", "cleo")
-	h.submit(&record.KeyRevoke{KID: JWK("gus").KID(), Reason: record.Compromised, Since: h.Time(-time.Hour)}, "ada", "ben")
-	h.submit(&record.CharterAmend{Terms: h.Charter().Terms}, "ada", "ben", "rita", "rolf")
-}
-
-// huge logs a policy and a decision with words that fill a record.
-func (h *hostile) huge() {
+// longWords logs a policy and a decision with a word that fills a record.
+func (w *World) longWords() {
+	w.TB.Helper()
 	const letters = 45_000
 	p := Abuse()
-	p.Policy = "huge"
-	p.Clauses[0].Text = strings.Repeat("W", letters)
-	id := h.Submit(h.Sign(p, "ada", "cleo")).ID
-	d := h.Decision("huge")
+	p.Policy, p.Clauses[0].Text = "huge", strings.Repeat("W", letters)
+	id := w.Submit(w.Sign(p, "ada", "cleo")).ID
+	w.Advance(time.Minute)
+	w.Timemark("w1", "w2") // from which on it is in force
+	d := w.Decision("huge")
 	d.Grounds = []record.Ground{{Policy: "huge", Version: 1, Clause: "hosting", Record: id}}
 	d.Facts, d.Subject.Name = strings.Repeat("W", letters), strings.Repeat("n", 1000)
-	h.Submit(h.Sign(d, "dora", "erik"))
+	w.Submit(w.Sign(d, "dora", "erik"))
 }

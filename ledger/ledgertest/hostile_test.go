@@ -9,15 +9,15 @@ import (
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-// TestHostile wants every type but the timemark, which holds no free text, and a
-// charter that is hostile from the first record on.
+// TestHostile wants every type, and a charter that is hostile from the first record
+// on.
 func TestHostile(t *testing.T) {
 	w := ledgertest.NewHostile(t)
 	entries, err := w.Ledger.Entries(context.Background(), 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, void := map[record.Type]bool{record.TypeTimemark: true}, 0
+	seen, void := map[record.Type]bool{}, 0
 	for _, e := range entries {
 		u, err := record.Parse(e.Record)
 		if err != nil {

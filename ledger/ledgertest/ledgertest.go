@@ -57,6 +57,7 @@ type World struct {
 	vkey string
 
 	witnessed bool
+	spoil     func(record.Payload) // changes what is signed, if it is not nil
 }
 
 // Key returns the key of a name; every name has one.
@@ -81,10 +82,10 @@ func New(tb testing.TB, change func(*ledger.Config)) *World {
 	return begin(tb, false, change, nil)
 }
 
-// begin returns a new World. change and found, which changes its charter, may be nil.
-func begin(tb testing.TB, witnessed bool, change func(*ledger.Config), found func(*record.Charter)) *World {
+// begin returns a new World. change and spoil may be nil.
+func begin(tb testing.TB, witnessed bool, change func(*ledger.Config), spoil func(record.Payload)) *World {
 	tb.Helper()
-	w := &World{TB: tb, Dir: tb.TempDir(), keys: map[string]ed25519.PrivateKey{}, seq: map[string]int64{}, now: Start, witnessed: witnessed}
+	w := &World{TB: tb, Dir: tb.TempDir(), keys: map[string]ed25519.PrivateKey{}, seq: map[string]int64{}, now: Start, witnessed: witnessed, spoil: spoil}
 	skey, vkey, err := note.GenerateKey(deterministic("log key"), Origin)
 	w.must(err)
 	w.skey, err = note.NewSigner(skey)
@@ -98,11 +99,7 @@ func begin(tb testing.TB, witnessed bool, change func(*ledger.Config), found fun
 	if witnessed {
 		founders = append(founders, "max")
 	}
-	charter := w.Charter()
-	if found != nil {
-		found(charter)
-	}
-	_, err = ledger.Init(context.Background(), w.Config, w.Sign(charter, founders...))
+	_, err = ledger.Init(context.Background(), w.Config, w.Sign(w.Charter(), founders...))
 	w.must(err)
 	w.OpenLedger()
 	tb.Cleanup(w.Close)
@@ -295,6 +292,9 @@ func (w *World) Sign(p record.Payload, names ...string) []byte {
 	w.TB.Helper()
 	if p.Head().Ledger == "" {
 		p.Head().Ledger = Origin
+	}
+	if w.spoil != nil {
+		w.spoil(p)
 	}
 	u, err := record.NewDraft(p)
 	w.must(err)
