@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,11 +119,14 @@ type vectors struct {
 	Tree     treeCase      `json:"tree"`
 }
 
+// otherPolicy are receipts that were taken apart under another policy already.
+var otherPolicy = regexp.MustCompile(`policy [1-9]$`)
+
 func TestBrowserVerifier(t *testing.T) {
 	var v vectors
 	v.Receipts = slices.Concat(goldenCases(t), worldCases(t), witnessedCases(t), keyCases(t), peerCases(t))
 	for _, c := range slices.Clone(v.Receipts) {
-		if c.Want == "holds" && c.Record == nil {
+		if c.Want == "holds" && c.Record == nil && !otherPolicy.MatchString(c.Name) {
 			v.Receipts = append(v.Receipts, mutations(t, c)...)
 		}
 	}
@@ -504,8 +508,8 @@ func mutations(t *testing.T, c receiptCase) []receiptCase {
 // sweeps change every byte of some files, or every so many of larger ones.
 func sweeps(t *testing.T, cases []receiptCase) []sweep {
 	var all []sweep
-	for name, step := range map[string]int{"01-enrol-archivist.tlog-proof": 1, "12-example-emergency-restrict.tlog-proof": 3,
-		"ML-DSA, and one is enough": 5, "TestBrowserVerifier entry 10, policy 0": 7} {
+	for name, step := range map[string]int{"01-enrol-archivist.tlog-proof": 1, "12-example-emergency-restrict.tlog-proof": 7,
+		"ML-DSA, and one is enough": 11, "TestBrowserVerifier entry 10, policy 0": 13} {
 		i := slices.IndexFunc(cases, func(c receiptCase) bool { return c.Name == name && c.Want == "holds" })
 		if i < 0 {
 			t.Fatalf("no receipt %q that holds", name)

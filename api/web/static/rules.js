@@ -33,6 +33,7 @@ export class Rules {
   acts = new Map(); // id -> {payload, signers: Set of holders}
   time = 0; // T, as far as these records tell
   uncertain = false; // something rests on what could not be checked
+  unshown = false; // what the last record speaks about is not among these
   #pending = null; // {terms, index, begin, hours}
 
   /** jwks are the public keys known so far, by kid. */
@@ -53,6 +54,7 @@ export class Rules {
     this.#amendWhenDue(iat);
     const e = new Exam(this, record, await broughtKeys(p));
     e.apply();
+    this.unshown = e.unshown;
     let mark = null;
     if (p.type === "timemark" && e.codes.size === 0) mark = await this.#timemark(p, e);
     if (e.codes.size > 0) return [...e.codes].sort();
@@ -149,6 +151,7 @@ class Exam {
   signers = []; // {kid, key, isNew}; key is undefined for one that the record brings
   holders = new Set();
   recovered = false;
+  unshown = false; // what it speaks about is not in the file, so neither is who must sign
 
   constructor(rules, record, own) {
     this.rules = rules;
@@ -281,13 +284,18 @@ class Exam {
     if (c.review_within && late(p.review_at, c.review_within)) this.codes.add("review.missing");
   }
 
+  /** Who has to sign depends on a record that is not here, which is no fault (the codes for it need the whole log). */
+  #unknown() {
+    this.unshown = true;
+  }
+
   #about(id) {
     return this.rules.acts.get(id);
   }
 
   #ratification(p) {
     const d = this.#about(p.decision);
-    if (d?.payload.type !== "decision") return void this.codes.add("case.transition");
+    if (d?.payload.type !== "decision") return this.#unknown();
     const how = d.payload.emergency ? "emergency" : d.payload.retrospective ? "retrospective" : "";
     const quorums = this.clauses(d.payload).flatMap((c) => c?.[how]?.ratifiers ?? []);
     if (quorums.length === 0) return this.#confirmation(d); // after a key was compromised
@@ -302,7 +310,7 @@ class Exam {
   #ruling(p) {
     const a = this.#about(p.appeal)?.payload;
     const d = a?.type === "appeal" ? this.#about(a.decision) : undefined;
-    if (d?.payload.type !== "decision") return void this.codes.add("case.transition");
+    if (d?.payload.type !== "decision") return this.#unknown();
     const fallback = { role: "appeals", count: this.rules.terms.default_quorum };
     const quorums = this.clauses(d.payload).filter(Boolean).map((c) => c.appeal?.quorum ?? fallback);
     this.#demand(quorums.length > 0 ? quorums : [fallback]);
@@ -311,7 +319,7 @@ class Exam {
 
   #erratum(p) {
     const d = this.#about(p.about);
-    if (d?.payload.type !== "decision") return void this.codes.add("about.unknown");
+    if (d?.payload.type !== "decision") return this.#unknown();
     this.#confirmation(d);
   }
 }

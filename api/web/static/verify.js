@@ -275,7 +275,8 @@ class Check {
       if (clause) this.out.clauses.push({ ground: g, title: found.payload.title, clause, published: found.index, publishedAt: found.iat });
     }
     const who = this.out.signers.map((s) => `${s.holder} (${s.recovery ? "recovery" : s.filer ? "not counted" : s.roles.join(", ")})`).join("; ");
-    const standing = codes.length === 0 ? "Those who signed may sign this, together." : `By the rules it is VOID: ${codes.join(", ")}.`;
+    let standing = codes.length === 0 ? "Those who signed may sign this, together." : `By the rules it is VOID: ${codes.join(", ")}.`;
+    if (codes.length === 0 && this.rules.unshown) standing = "What it speaks about is not in this file, so it was not checked whether these may sign it.";
     return `Signed by ${who}. ${standing}`;
   }
 

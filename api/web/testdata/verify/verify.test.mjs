@@ -29,14 +29,15 @@ function tell(r) {
 test("receipts", async () => {
   assert.ok(given.receipts.length > 100);
   const wrong = [];
-  for (const c of given.receipts) {
+  for (let i = 0; i < given.receipts.length; i += 16) await Promise.all(given.receipts.slice(i, i + 16).map(one));
+  async function one(c) {
     const r = await verifyReceipt(bytes(c.file), { policies: c.policies, recordBytes: c.record ? bytes(c.record) : null });
     const failed = r.checks.filter((x) => x.result !== "holds").map((x) => `${x.what}: ${x.detail}`).join(" | ").slice(0, 300);
     if (r.verdict !== c.want || r.ok !== (c.want === "holds")) {
       wrong.push(`${c.name}: ${r.verdict}, Go: ${c.want} (${c.why ?? ""}); ${failed}`);
-      continue;
+      return;
     }
-    if (!c.told) continue;
+    if (!c.told) return;
     c.told.codes = c.told.codes.filter((code) => known.has(code));
     if (r.unchecked.length > 0) c.told.cosigned = c.told.cosigned.filter((n) => !r.unchecked.includes(n));
     try {
