@@ -12,6 +12,9 @@ if (!/^http:\/\/127\.0\.0\.1:\d+$/.test(base)) {
   process.exit(2);
 }
 
+/** The same server under a name that makes no secure context: no https, and not loopback by name. */
+export const insecure = base.replace("127.0.0.1", "ledger.test");
+
 /** The widths at which every page is looked at: a phone, a tablet, a desk. */
 export const widths = [360, 768, 1440];
 export const schemes = ["light", "dark"];
@@ -25,18 +28,19 @@ export function launch() {
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     chromiumSandbox: process.getuid() !== 0,
     args: ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"],
+      "--disable-component-update", "--disable-sync", `--host-resolver-rules=MAP ${new URL(insecure).hostname} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`],
   });
 }
 
 /**
- * Opens a page in a context of its own. page.troubles collects, as text, every
+ * Opens a page in a context of its own; options are Playwright's, and origins that
+ * may be asked besides that of the server. page.troubles collects, as text, every
  * message of the console that is a warning or an error, every exception,
  * violation of the content security policy, dialog, failed request, answer with
  * a status of 400 or more, and request to another origin. What a check expects
  * is taken out with page.expects(regexp).
  */
-export async function open(browser, options = {}) {
+export async function open(browser, { origins = [], ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height }, ...options });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
@@ -46,7 +50,7 @@ export async function open(browser, options = {}) {
   const trouble = (text) => { if (!expected.some((e) => e.test(text))) page.troubles.push(text); };
   context.on("request", (r) => {
     const url = new URL(r.url());
-    if (url.origin !== base && url.protocol !== "data:" && url.protocol !== "blob:") trouble(`request to another origin: ${r.url()}`);
+    if (![base, ...origins].includes(url.origin) && url.protocol !== "data:" && url.protocol !== "blob:") trouble(`request to another origin: ${r.url()}`);
   });
   context.on("requestfailed", (r) => trouble(`request failed: ${r.url()}: ${r.failure()?.errorText}`));
   context.on("response", (r) => { if (r.status() >= 400) trouble(`status ${r.status()}: ${r.url()}`); });
@@ -59,10 +63,10 @@ export async function open(browser, options = {}) {
   return page;
 }
 
-/** Loads a path and waits until nothing is under way; returns the answer. */
+/** Loads a path, or a URL, and waits until nothing is under way; returns the answer. */
 export async function visit(page, path, status = 200) {
   if (status >= 400) page.expects(new RegExp(`^status ${status}: `), /^console error: Failed to load resource: the server responded with a status of 4/);
-  const answer = await page.goto(base + path, { waitUntil: "load" });
+  const answer = await page.goto(new URL(path, base).href, { waitUntil: "load" });
   await settled(page);
   if (answer.status() !== status) throw new Error(`${path}: status ${answer.status()}, want ${status}`);
   return answer;

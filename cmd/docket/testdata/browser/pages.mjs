@@ -42,6 +42,7 @@ async function shape(page, path) {
     styles: document.querySelectorAll("style, [style]").length,
     handlers: [...document.querySelectorAll("*")].flatMap((e) => e.getAttributeNames().filter((a) => a.startsWith("on"))).length,
     size: /\d/.test(document.querySelector("footer")?.innerText ?? ""),
+    verified: document.querySelector("#verify") ? document.querySelector("#verify").dataset.result : "holds",
     ids: [...document.querySelectorAll("[id]")].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i),
   }));
   // The language of a filter, and the page of a list, are the same page to a reader.
@@ -58,6 +59,7 @@ async function shape(page, path) {
     has.styles && `${has.styles} inline styles`,
     has.handlers && `${has.handlers} event attributes`,
     !has.size && "the footer does not say which size of the log the page shows",
+    has.verified !== "holds" && `the verification says ${has.verified}: ${await page.locator("#verify").innerText()}`,
     has.ids.length && `repeated ids: ${has.ids.join(" ")}`,
   ].filter(Boolean);
 }
