@@ -146,9 +146,10 @@ func TestLayout(t *testing.T) {
 		{"cmd/internal/cli", nil},
 		{"cmd/docket", slices.Concat(auditor, []string{"cmd/internal/..."})},
 		{"cmd/docket-verify/...", slices.Concat(auditor, []string{"cmd/internal/watch"})},
-		{"cmd/docket-mirror/...", slices.Concat(auditor, []string{"cmd/internal/mirror"})},
+		{"cmd/docket-mirror/...", slices.Concat(auditor, []string{"cmd/internal/mirror", "cmd/internal/witnessing"})},
 		{"cmd/internal/mirror", []string{"verify/...", "api/client", "api/problem"}},
 		{"cmd/internal/source", []string{"verify/...", "api/client", "api/problem", "cmd/internal/cli"}},
+		{"cmd/internal/witnessing", []string{"verify/..."}},
 		{"cmd/internal/watch", []string{"verify/...", "api/client", "api/problem"}},
 	}
 	for _, file := range goFiles(t, ".") {

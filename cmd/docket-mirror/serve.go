@@ -18,6 +18,7 @@ import (
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
 	"github.com/docket-ledger/docket/cmd/internal/source"
+	"github.com/docket-ledger/docket/cmd/internal/witnessing"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/witness"
 )
@@ -45,7 +46,7 @@ func serveCommand(ctx context.Context, args []string, std cli.Streams) error {
 	flags.DurationVar(&cfg.every, "every", defaultEvery, "how long to wait in between, as a `duration`")
 	policies := policyFlag(flags)
 	flags.Func("witness", "private key `file` of a witness, which docket-mirror witness key made: cosign what is copied; wants --policy; may be repeated", func(path string) error {
-		c, err := readWitnessKey(path)
+		c, err := witnessing.ReadKey(path)
 		cfg.cosigners = append(cfg.cosigners, c)
 		return err
 	})
@@ -90,11 +91,11 @@ func runSite(ctx context.Context, cfg serveConfig, std cli.Streams) error {
 		site.from = cfg.from
 	}
 	if len(cfg.cosigners) > 0 {
-		store, err := openStore(filepath.Join(cfg.dir, witnessDir))
+		store, err := witnessing.OpenStore(filepath.Join(cfg.dir, witnessDir))
 		if err != nil {
 			return cli.Unknown(err)
 		}
-		defer store.close()
+		defer store.Close()
 		if err := site.cosign(ctx, cfg, store, follower); err != nil {
 			return cli.Usage(err)
 		}
@@ -143,7 +144,7 @@ func serveUntil(ctx context.Context, n net.Listener, h http.Handler, log *slog.L
 }
 
 // cosign makes the site a witness of the logs of the policies.
-func (s *site) cosign(ctx context.Context, cfg serveConfig, store *store, follower *mirror.Follower) error {
+func (s *site) cosign(ctx context.Context, cfg serveConfig, store *witnessing.Store, follower *mirror.Follower) error {
 	var keys []string
 	seen := map[string]bool{}
 	for _, p := range cfg.policies {
@@ -160,7 +161,7 @@ func (s *site) cosign(ctx context.Context, cfg serveConfig, store *store, follow
 	}
 	w := &witness.Witness{Logs: known, Cosigners: cfg.cosigners, Store: store}
 	gate := &copied{ctx: ctx, logs: known, policies: cfg.policies, dir: cfg.dir, store: store, follower: follower, log: s.log, busy: make(chan struct{}, 1)}
-	s.witness = witnessHandler(w, store, s.log, gate.check)
+	s.witness = witnessing.Handler(w, store, s.log, gate.check)
 	for _, c := range cfg.cosigners {
 		s.vkeys = append(s.vkeys, c.VKey().String())
 	}

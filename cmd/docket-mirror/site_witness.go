@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/mirror"
+	"github.com/docket-ledger/docket/cmd/internal/witnessing"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/witness"
 )
@@ -22,7 +23,7 @@ type copied struct {
 	logs     *verify.Policy
 	policies verify.Policies
 	dir      string
-	store    *store
+	store    *witnessing.Store
 	follower *mirror.Follower // nil: another program copies
 	log      *slog.Logger
 	busy     chan struct{} // capacity 1: held by who copies

@@ -1,7 +1,7 @@
 package main
 
-// witness.go has the commands of a witness, witness_serve.go its HTTP server,
-// witness_store.go what it keeps on the disk.
+// witness.go has the commands of a witness; package witnessing has its HTTP server,
+// what it keeps on the disk, and its key.
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/witnessing"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/witness"
 )
@@ -35,11 +36,11 @@ func newWitnessKey(_ context.Context, args []string, std cli.Streams) error {
 	if err := flags.Require("name", "out"); err != nil {
 		return err
 	}
-	text, vkey, err := makeWitnessKey(*name, *pq)
+	text, vkey, err := witnessing.NewKey(*name, *pq)
 	if err != nil {
 		return cli.Usage(fmt.Errorf("--name %q: %w", *name, err))
 	}
-	switch err := createSecret(*out, text); {
+	switch err := witnessing.WriteKey(*out, text); {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s exists, and keys are never overwritten", *out)
 	case err != nil:
@@ -56,7 +57,7 @@ func serveWitness(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-mirror witness")
 	var cosigners []verify.Cosigner
 	flags.Func("key", "private key `file` that docket-mirror witness key made, required; may be repeated, for a key of each kind", func(path string) error {
-		c, err := readWitnessKey(path)
+		c, err := witnessing.ReadKey(path)
 		cosigners = append(cosigners, c)
 		return err
 	})
@@ -103,11 +104,11 @@ func serveWitness(ctx context.Context, args []string, std cli.Streams) error {
 
 // runWitness serves a witness whose store is in a folder.
 func runWitness(ctx context.Context, w *witness.Witness, dir, address string, std cli.Streams) error {
-	store, err := openStore(dir)
+	store, err := witnessing.OpenStore(dir)
 	if err != nil {
 		return cli.Unknown(err)
 	}
-	defer store.close()
+	defer store.Close()
 	w.Store = store
 	n, err := net.Listen("tcp", address)
 	if err != nil {
@@ -117,5 +118,5 @@ func runWitness(ctx context.Context, w *witness.Witness, dir, address string, st
 		fmt.Fprintf(std.Err, "docket-mirror: witness %s on http://%s\n", c.VKey(), n.Addr())
 	}
 	log := slog.New(slog.NewTextHandler(std.Err, nil))
-	return serveUntil(ctx, n, witnessHandler(w, store, log, nil), log)
+	return serveUntil(ctx, n, witnessing.Handler(w, store, log, nil), log)
 }

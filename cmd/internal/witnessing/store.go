@@ -1,4 +1,4 @@
-package main
+package witnessing
 
 import (
 	"bytes"
@@ -19,16 +19,17 @@ import (
 // after fork does not fill the disk.
 const maxForks = 32
 
-// A store is the witness.Store in a folder that is locked: for each log one file,
-// named after its origin's SHA-256, with the newest checkpoint that was cosigned.
-type store struct {
+// A Store is the witness.Store in a folder that is locked: for each log one file,
+// named after its origin's SHA-256, with the newest checkpoint that was cosigned. It may be used concurrently.
+type Store struct {
 	dir  string
 	lock *os.File
 	mu   sync.Mutex
 }
 
-// openStore makes the folder if it is not there, and locks it.
-func openStore(dir string) (*store, error) {
+// OpenStore makes the folder if it is not there, and locks it: the error says so if
+// another witness has it. Close ends the use.
+func OpenStore(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -40,22 +41,24 @@ func openStore(dir string) (*store, error) {
 		err = fmt.Errorf("%s is in use by another witness (%w): two of them could cosign two histories", dir, err)
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &store{dir: dir, lock: lock}, nil
+	return &Store{dir: dir, lock: lock}, nil
 }
 
-func (s *store) close() { _ = s.lock.Close() } // frees the lock, nothing else is open
+// Close frees the lock. What is kept stays.
+func (s *Store) Close() { _ = s.lock.Close() } // nothing else is open
 
-func (s *store) path(origin string) string {
+func (s *Store) path(origin string) string {
 	return filepath.Join(s.dir, witness.ID(origin)+".checkpoint")
 }
 
-func (s *store) Head(origin string) ([]byte, error) {
+// Head implements witness.Store.
+func (s *Store) Head(origin string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.read(origin)
 }
 
-func (s *store) read(origin string) ([]byte, error) {
+func (s *Store) read(origin string) ([]byte, error) {
 	b, err := os.ReadFile(s.path(origin))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -63,7 +66,8 @@ func (s *store) read(origin string) ([]byte, error) {
 	return b, err
 }
 
-func (s *store) Swap(origin string, old, cosigned []byte) error {
+// Swap implements witness.Store.
+func (s *Store) Swap(origin string, old, cosigned []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept, err := s.read(origin)
@@ -78,7 +82,7 @@ func (s *store) Swap(origin string, old, cosigned []byte) error {
 
 // replace writes a file so that after a crash it has the old contents or the new
 // ones; it is on the disk when replace returns.
-func (s *store) replace(path string, b []byte) error {
+func (s *Store) replace(path string, b []byte) error {
 	temporary := filepath.Join(s.dir, ".new")
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
@@ -99,7 +103,7 @@ func (s *store) replace(path string, b []byte) error {
 }
 
 // keepEvidence writes evidence to a file that is named after its contents.
-func (s *store) keepEvidence(e verify.Evidence) (path string, err error) {
+func (s *Store) keepEvidence(e verify.Evidence) (path string, err error) {
 	b, err := e.Marshal()
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package main
+package witnessing
 
 import (
 	"crypto"
@@ -21,9 +21,10 @@ import (
 // for both algorithms.
 const privateKey = "PRIVATE+KEY+"
 
-// makeWitnessKey returns a new private key as its file has it, and its verifier
-// key. The error says what is wrong with the name.
-func makeWitnessKey(name string, pq bool) (text string, vkey verify.VKey, err error) {
+// NewKey returns a new private key as its file has it, for WriteKey, and its
+// verifier key: of ML-DSA-44 if pq, else of Ed25519. The error says what is wrong with
+// the name.
+func NewKey(name string, pq bool) (text string, vkey verify.VKey, err error) {
 	seed := make([]byte, ed25519.SeedSize)
 	rand.Read(seed) // never fails
 	alg := verify.Ed25519Cosignature
@@ -34,10 +35,10 @@ func makeWitnessKey(name string, pq bool) (text string, vkey verify.VKey, err er
 	if err != nil {
 		return "", verify.VKey{}, err
 	}
-	return spellWitnessKey(c.VKey(), seed) + "\n", c.VKey(), nil
+	return spell(c.VKey(), seed) + "\n", c.VKey(), nil
 }
 
-func spellWitnessKey(vkey verify.VKey, seed []byte) string {
+func spell(vkey verify.VKey, seed []byte) string {
 	raw := append([]byte{byte(vkey.Alg)}, seed...)
 	return fmt.Sprintf("%s%s+%08x+%s", privateKey, vkey.Name, vkey.ID(), base64.StdEncoding.EncodeToString(raw))
 }
@@ -61,8 +62,8 @@ func newCosigner(name string, alg verify.Alg, seed []byte) (verify.Cosigner, err
 	return verify.NewCosigner(name, signer)
 }
 
-// readWitnessKey reads what makeWitnessKey made. The error never shows the key.
-func readWitnessKey(path string) (verify.Cosigner, error) {
+// ReadKey reads what NewKey made. The error never shows the key.
+func ReadKey(path string) (verify.Cosigner, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return verify.Cosigner{}, err
@@ -89,14 +90,15 @@ func readWitnessKey(path string) (verify.Cosigner, error) {
 	if err != nil {
 		return verify.Cosigner{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if spellWitnessKey(c.VKey(), raw[1:]) != text {
+	if spell(c.VKey(), raw[1:]) != text {
 		return verify.Cosigner{}, fmt.Errorf("%s is damaged: name, ID and key don't belong together", path)
 	}
 	return c, nil
 }
 
-// createSecret writes a new file that only its owner may read.
-func createSecret(path, text string) error {
+// WriteKey writes a new file that only its owner may read. The error wraps
+// fs.ErrExist if the file is there: keys are never overwritten.
+func WriteKey(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

@@ -1,4 +1,7 @@
-package main
+// Package witnessing runs a witness (package verify/witness judges) over HTTP: its
+// handler, what it keeps on the disk, and the file of its key. docket-mirror does,
+// and docket demo, which has three of its own.
+package witnessing
 
 import (
 	"context"
@@ -11,29 +14,29 @@ import (
 	"github.com/docket-ledger/docket/verify/witness"
 )
 
-// witnessPlaces is how many requests to cosign are answered at once.
-const witnessPlaces = 64
+// places is how many requests to cosign are answered at once.
+const places = 64
 
-// witnessHandler serves a witness: POST /add-checkpoint, and the newest cosigned
+// Handler serves a witness: POST /add-checkpoint, and the newest cosigned
 // checkpoint of a log at /<hex SHA-256 of its origin>/checkpoint. gate may refuse a
 // request before the witness judges it, with a status and words; it may be nil.
-func witnessHandler(w *witness.Witness, store *store, log *slog.Logger, gate func(ctx context.Context, body []byte) (status int, words string)) http.Handler {
-	s := &witnessServer{w, store, log, make(chan struct{}, witnessPlaces), gate}
+func Handler(w *witness.Witness, store *Store, log *slog.Logger, gate func(ctx context.Context, body []byte) (status int, words string)) http.Handler {
+	s := &server{w, store, log, make(chan struct{}, places), gate}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /add-checkpoint", s.add)
 	mux.HandleFunc("GET /{id}/checkpoint", s.newest)
 	return mux
 }
 
-type witnessServer struct {
+type server struct {
 	witness *witness.Witness
-	store   *store
+	store   *Store
 	log     *slog.Logger
 	places  chan struct{}
 	gate    func(ctx context.Context, body []byte) (status int, words string)
 }
 
-func (s *witnessServer) add(w http.ResponseWriter, r *http.Request) {
+func (s *server) add(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, witness.MaxRequest))
 	var tooLong *http.MaxBytesError
 	switch {
@@ -76,7 +79,7 @@ func (s *witnessServer) add(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.Body) // the log asks again if it breaks off
 }
 
-func (s *witnessServer) newest(w http.ResponseWriter, r *http.Request) {
+func (s *server) newest(w http.ResponseWriter, r *http.Request) {
 	note, err := s.witness.Newest(r.PathValue("id"))
 	switch {
 	case err != nil:
