@@ -7,10 +7,16 @@
 //	mirror/                  the log as static c2sp.org/tlog-tiles files
 //	altered/                 the same with one byte of one decision changed
 //	keys/                    the private keys of everybody
-//	receipts/*.tlog-proof    the receipts of the effective records
+//	witnesses/               what each of three witnesses has cosigned
+//	receipts/*.tlog-proof    the receipts of the effective records, without witnesses
 //	void/*.tlog-proof        those of the void ones
-//	trust.policy log.vkey    whom to trust
+//	witnessed/*.tlog-proof   receipts of the effective records in a cosigned checkpoint
+//	trust.policy log.vkey    whom to trust: the log
+//	witnessed.policy         the log, and two of the three witnesses
 //	decision.yaml            a decision to try docket decide, sign and submit with
+//
+// The witnesses are part of it: they run in this process, so they show how it works,
+// and do not prove that the times are true.
 //
 // The cases are those of cases.json, entered from press reports; what is made up
 // is called fictitious where it stands. But for keys and times it does the same
@@ -26,11 +32,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
+	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify"
@@ -66,6 +74,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	t := &teller{stage: stage{ctx: ctx, dir: dir}, out: cfg.Out}
+	defer t.closeWitnesses()
 	opened, err := t.found()
 	if err != nil {
 		return err
@@ -113,8 +122,8 @@ type teller struct {
 	out     io.Writer
 	index   *index.Index
 	reports *reports
-	rules   record.ID // that published the rulebook
-	policy  *verify.Policy
+	rules   record.ID      // that published the rulebook
+	policy  *verify.Policy // trust.policy
 }
 
 func (t *teller) say(format string, args ...any) {
@@ -163,7 +172,14 @@ func (t *teller) found() (*datadir.Dir, error) {
 		return nil, err
 	}
 	t.vkey = made.VKey
-	b, err := t.sign(charter(t.vkey, t.subject, time.Now().Unix(), t.jwk), slices.Concat(founders, recovery)...)
+	if t.keys[machine], err = keyfile.Read(filepath.Join(data, "keys", "machine.jwk"), nil); err != nil {
+		return nil, err
+	}
+	if err := t.makeWitnesses(); err != nil {
+		return nil, err
+	}
+	lines := t.witnessLines(noWhere)
+	b, err := t.sign(charter(t.vkey, t.subject, lines, time.Now().Unix(), t.jwk), slices.Concat(founders, recovery, []string{machine})...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +188,10 @@ func (t *teller) found() (*datadir.Dir, error) {
 		return nil, err
 	}
 	t.logged = append(t.logged, logged{"charter", out})
-	return datadir.Open(t.ctx, data, datadir.Options{})
+	return datadir.Open(t.ctx, data, datadir.Options{Witnesses: &datadir.Witnesses{
+		Policy: []byte(strings.Join(lines, "\n") + "\n"),
+		Ask:    func(context.Context, *ledger.Ledger, *verify.Policy, string) error { return nil }, // a new ledger: they have seen nothing
+	}})
 }
 
 // publish enrols people and publishes rules.
@@ -188,9 +207,14 @@ func (t *teller) publish() error {
 		return err
 	}
 	t.rules = out.ID
-	t.say("   %s, by an example provider that does not exist. Its charter is signed by %d founders", Origin, len(founders))
-	t.say("   and %d recovery keys. %d more signers are enrolled, each of them by 2 founders.", len(recovery), len(holders))
+	mark, err := t.timemark("timemark-rules")
+	if err != nil {
+		return err
+	}
+	t.say("   %s, by an example provider that does not exist. Its charter is signed by %d founders,", Origin, len(founders))
+	t.say("   %d recovery keys and the server's own. %d more signers are enrolled, each of them by 2 founders.", len(recovery), len(holders))
 	t.say("   Its rulebook is published, signed by 2: %d clauses, and how far it may go depends on the service.", len(rulebook(0).Clauses))
+	t.say("   Three witnesses cosign the log and its time, and that is logged (entry %d): what follows is younger.", mark.Index)
 	t.say("   Rules are in force at once here. A real charter makes them wait for days, so that none is sudden.")
 	return nil
 }
@@ -240,8 +264,7 @@ func (t *teller) unruled(name string, logVoid bool) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	t.logged = append(t.logged, logged{name, out})
-	t.say("      For the same two reasons. Then it is logged as VOID (entry %d): the attempt stays", out.Index)
-	t.say("      visible for ever, and counts for nothing.")
+	t.say("      For the same two reasons. Then logged as VOID (entry %d): visible for ever, it counts for nothing.", out.Index)
 	return nil
 }
 
@@ -293,26 +316,25 @@ func effective(out ledger.Outcome) string { return fmt.Sprintf("EFFECTIVE (entry
 
 // decideExample is the fictitious case: an emergency as the rules want it.
 func (t *teller) decideExample() error {
-	const name = "example-emergency"
 	ref, err := t.subject.Ref("domain", exampleSubject)
 	if err != nil {
 		return err
 	}
 	now := time.Now().Unix()
-	first, err := t.log(name+"-decline", declined(now, ref, t.rules), "reviewer", "duty-officer")
+	first, err := t.log(exampleCase+"-decline", declined(now, ref, t.rules), "reviewer", "duty-officer")
 	if err != nil {
 		return err
 	}
-	second, err := t.log(name+"-restrict", emergency(now, ref, t.rules, first.ID), "duty-officer")
+	second, err := t.log(emergencyName, emergency(now, ref, t.rules, first.ID), "duty-officer")
 	if err != nil {
 		return err
 	}
-	third, err := t.log(name+"-ratification", approval(second.ID), "ratifier-1", "ratifier-2")
+	third, err := t.log(exampleCase+"-ratification", approval(second.ID), "ratifier-1", "ratifier-2")
 	if err != nil {
 		return err
 	}
 	t.say("   And a fictitious case of the example provider, under its own rulebook:")
-	t.act(name, "today", "decline", names("reviewer", "duty-officer"), effective(first))
+	t.act(exampleCase, "today", "decline", names("reviewer", "duty-officer"), effective(first))
 	t.act("", "today", "restrict", names("duty-officer"), effective(second))
 	t.say("      Danger to life: one may decide at once; two others must approve within %d hours, or it lapses.", ratifyInHours)
 	t.act("", "today", "approve", names("ratifier-1", "ratifier-2"), effective(third))
@@ -323,11 +345,13 @@ func (t *teller) decideExample() error {
 func (t *teller) conclude() {
 	t.say("")
 	t.say("5. WHAT THIS PROVES, AND WHAT IT DOESN'T")
-	t.say("   Proven: which keys signed what, under which published rule, in which order; and that what is in")
-	t.say("   the log was not changed since. Claimed, not proven: the times; this ledger has no witnesses.")
+	t.say("   Proven: which keys signed what, under which published rule, in which order; and that what is in the log")
+	t.say("   was not changed since. The times are shown by three witnesses that run on this machine, in this program:")
+	t.say("   that is how it works, and it proves no time. Witnesses that others run, elsewhere, do.")
 	t.say("   What no log can prove: that the reports are true, that two names are two people, that all was recorded.")
 	t.say("")
 	t.say("It is all in %s. Check it yourself:", t.dir)
 	t.say("   docket-verify receipt --policy %s %s", t.path("trust.policy"), filepath.Join(t.dir, "receipts", "*.tlog-proof"))
+	t.say("   docket-verify receipt --policy %s %s", t.path("witnessed.policy"), filepath.Join(t.dir, "witnessed", "*.tlog-proof"))
 	t.say("   docket-verify audit --policy %s %s", t.path("trust.policy"), t.path("altered"))
 }

@@ -4,17 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/demo"
+	"github.com/docket-ledger/docket/cmd/internal/keyfile"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -40,9 +44,9 @@ func read(t *testing.T, path ...string) []byte {
 	return b
 }
 
-func policy(t *testing.T, dir string) *verify.Policy {
+func policy(t *testing.T, dir, file string) *verify.Policy {
 	t.Helper()
-	p, err := verify.ParsePolicy(read(t, dir, "trust.policy"))
+	p, err := verify.ParsePolicy(read(t, dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +76,7 @@ func TestDemo(t *testing.T) {
 	t.Run("story", func(t *testing.T) { testStory(t, story) })
 	t.Run("files", func(t *testing.T) { testFiles(t, dir) })
 	t.Run("receipts", func(t *testing.T) { testReceipts(t, dir) })
+	t.Run("witnessed", func(t *testing.T) { testWitnessed(t, dir) })
 	t.Run("flips", func(t *testing.T) { testFlips(t, dir) })
 	t.Run("audit", func(t *testing.T) { testAudit(t, dir) })
 }
@@ -87,7 +92,7 @@ func testStory(t *testing.T, story string) {
 		}
 	}
 	for _, want := range []string{"press reports", "not by the company", "daily-stormer", "ground.none", "quorum.short", "VOID",
-		"example-emergency", "REFUSED", "EFFECTIVE", "entry 12 was altered", "signature.invalid"} {
+		"example-emergency", "REFUSED", "EFFECTIVE", "entry 13 was altered", "three witnesses that run on this machine", "signature.invalid"} {
 		if !strings.Contains(story, want) {
 			t.Errorf("the story does not say %q", want)
 		}
@@ -95,20 +100,17 @@ func testStory(t *testing.T, story string) {
 }
 
 func testFiles(t *testing.T, dir string) {
-	for _, path := range []string{"ledger", "decision.yaml", "mirror/checkpoint", "mirror/tile/entries", "keys", "trust.policy", "log.vkey"} {
+	for _, path := range []string{"ledger", "decision.yaml", "mirror/checkpoint", "mirror/tile/entries", "keys", "trust.policy", "witnessed.policy", "log.vkey"} {
 		if _, err := os.Stat(filepath.Join(dir, path)); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "witnessed")); err == nil {
-		t.Error("there is a folder witnessed")
-	}
 	vkey := strings.TrimSuffix(string(read(t, dir, "log.vkey")), "\n")
-	if p := policy(t, dir); len(p.Logs()) != 1 || p.Logs()[0].Key.String() != vkey {
+	if p := policy(t, dir, "trust.policy"); len(p.Logs()) != 1 || p.Logs()[0].Key.String() != vkey {
 		t.Errorf("trust.policy names %v, log.vkey %s", p.Logs(), vkey)
 	}
 	keys, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
-	if err != nil || len(keys) < 10 {
+	if err != nil || len(keys) < 13 {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
 	for _, key := range keys {
@@ -119,7 +121,7 @@ func testFiles(t *testing.T, dir string) {
 }
 
 func testReceipts(t *testing.T, dir string) {
-	p := policy(t, dir)
+	p := policy(t, dir, "trust.policy")
 	files := proofs(t, dir, "receipts")
 	if len(files) < 6 {
 		t.Errorf("%d receipts, want at least 6", len(files))
@@ -159,9 +161,43 @@ func testReceipts(t *testing.T, dir string) {
 	}
 }
 
+// testWitnessed: the receipts in witnessed are those of the same records; their times
+// are proven under a policy that demands witnesses, which the others don't satisfy.
+func testWitnessed(t *testing.T, dir string) {
+	p := policy(t, dir, "witnessed.policy")
+	if len(p.Witnesses()) != 3 || !p.Reached([]string{"witness-1", "witness-3"}) || p.Reached([]string{"witness-2"}) {
+		t.Errorf("witnessed.policy: %v, %s", p.Witnesses(), p.Quorum())
+	}
+	files := proofs(t, dir, "witnessed")
+	if plain := proofs(t, dir, "receipts"); len(plain) != len(files) {
+		t.Errorf("%d of %d receipts are witnessed", len(files), len(plain))
+	}
+	for _, file := range files {
+		b, plain := read(t, file), read(t, dir, "receipts", filepath.Base(file))
+		if n := strings.Count(string(b), "\n— "); n != 4 || !bytes.HasPrefix(b, plain) {
+			t.Errorf("%s: %d signature lines, want 4, after what receipts has", file, n)
+		}
+		if _, err := check(plain, p); !errors.Is(err, verify.ErrQuorum) {
+			t.Errorf("%s without witnesses: %v, want that the quorum is missing", file, err)
+		}
+		proven, err := check(b, p)
+		if err != nil || !proven.Times.NotAfter.Proven {
+			t.Errorf("%s: %v, %+v, want a proven time", file, err, proven)
+			continue
+		}
+		if _, ok := proven.Record.Payload().(*record.Decision); ok && !proven.Times.NotBefore.Proven {
+			t.Errorf("%s: nothing proves that the decision is not older: %+v", file, proven.Times)
+		}
+	}
+	sum, err := verify.Audit(t.Context(), verify.DirSource(os.DirFS(filepath.Join(dir, "mirror"))), p, verify.AuditOptions{})
+	if err != nil || sum.Broken != 0 || !sum.Witnessed || sum.ByType[record.TypeTimemark] != 2 {
+		t.Errorf("the mirror under witnessed.policy: %+v, %v", sum, err)
+	}
+}
+
 // testFlips changes every byte of one receipt, and every tenth of a larger one.
 func testFlips(t *testing.T, dir string) {
-	p := policy(t, dir)
+	p := policy(t, dir, "trust.policy")
 	files := proofs(t, dir, "receipts")
 	for file, stride := range map[string]int{files[0]: 1, files[len(files)-1]: 25} {
 		good := read(t, file)
@@ -176,7 +212,7 @@ func testFlips(t *testing.T, dir string) {
 }
 
 func testAudit(t *testing.T, dir string) {
-	p := policy(t, dir)
+	p := policy(t, dir, "trust.policy")
 	var broken []verify.Finding
 	audit := func(folder string) *verify.Summary {
 		broken = nil
@@ -194,8 +230,8 @@ func testAudit(t *testing.T, dir string) {
 	if sum := audit("mirror"); sum.Broken != 0 || sum.Void != 1 || sum.Effective != int64(len(proofs(t, dir, "receipts"))) {
 		t.Errorf("mirror: %+v, %v", sum, broken)
 	}
-	if audit("altered"); len(broken) != 1 || broken[0].Code != verify.AuditEntry || broken[0].Index != 12 {
-		t.Errorf("altered: %v, want entry 12", broken)
+	if audit("altered"); len(broken) != 1 || broken[0].Code != verify.AuditEntry || broken[0].Index != 13 {
+		t.Errorf("altered: %v, want entry 13", broken)
 	}
 }
 
@@ -252,19 +288,81 @@ func TestServe(t *testing.T) {
 	if lines > 60 {
 		t.Errorf("%d lines, want at most 60", lines)
 	}
-	resp, err := http.Get(url + "/checkpoint")
-	if err != nil {
-		t.Fatal(err)
-	}
-	note, err := io.ReadAll(resp.Body)
-	if err := resp.Body.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil || !bytes.Equal(note, read(t, dir, "mirror", "checkpoint")) {
-		t.Errorf("served checkpoint %q, %v", note, err)
-	}
+	testServed(t, dir, url)
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run = %v, want nil after the context ended", err)
 	}
+}
+
+// testServed: what is served is the log of the mirror, cosigned, if the witnesses
+// were asked again a little later; and they are asked for what is new.
+func testServed(t *testing.T, dir, url string) {
+	c, err := client.New(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	witnessed := policy(t, dir, "witnessed.policy")
+	note, err := c.ReadFile(t.Context(), "checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, err := witnessed.Open(note)
+	if err != nil {
+		t.Fatalf("served: %v", err)
+	}
+	if copied, err := witnessed.Open(read(t, dir, "mirror", "checkpoint")); err != nil || served.Checkpoint != copied.Checkpoint {
+		t.Errorf("served checkpoint %v, that of the mirror %v, %v", served.Checkpoint, copied.Checkpoint, err)
+	}
+	enrolled, err := c.Submit(t.Context(), enrolment(t, dir, served.Checkpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := c.WitnessedReceipt(t.Context(), enrolled.ID, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proven, err := check(text, witnessed); err != nil || !proven.Times.NotBefore.Proven || !proven.Times.NotAfter.Proven {
+		t.Errorf("a new receipt: %v, %+v", err, proven)
+	}
+	info, err := c.Info(t.Context())
+	if err != nil || len(info.Witnesses) != 3 || info.NoTimemarks != "" || info.Serves != client.ServesWitnessed {
+		t.Errorf("the log says %+v, %v", info, err)
+	}
+	for _, w := range info.Witnesses {
+		if w.Error != "" || w.At == 0 {
+			t.Errorf("witness %+v", w)
+		}
+	}
+}
+
+// enrolment is a record for the ledger of a demonstration: two founders enrol a key.
+func enrolment(t *testing.T, dir string, seen verify.Checkpoint) []byte {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := record.NewJWK(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &record.KeyEnrol{Common: record.Common{Ledger: demo.Origin}, Holder: "newcomer", JWK: jwk, Roles: []record.Role{record.RoleIntake}}
+	u, err := record.NewDraft(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"founder-1", "founder-2"} {
+		founder, err := keyfile.Read(filepath.Join(dir, "keys", name+".jwk"), nil)
+		if err == nil { // a gap in the numbers is no fault
+			u, err = u.Sign(founder, time.Now().Unix(), 100, record.SeenTree(seen.Size, seen.Root))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u, err = u.Sign(key, time.Now().Unix(), 1, record.SeenTree(seen.Size, seen.Root)); err != nil {
+		t.Fatal(err)
+	}
+	return u.Bytes()
 }

@@ -14,50 +14,97 @@ import (
 
 // prove writes receipts and mirror, and checks both.
 func (t *teller) prove() error {
+	if err := t.witness(); err != nil {
+		return err
+	}
 	var err error
 	if t.policy, err = verify.ParsePolicy(t.trustPolicy()); err != nil {
 		return err
 	}
-	for file, text := range map[string][]byte{"trust.policy": t.trustPolicy(), "log.vkey": []byte(t.vkey + "\n"), "decision.yaml": exampleSheet(time.Now().Unix(), t.rules)} {
+	demanding, err := verify.ParsePolicy(t.witnessedPolicy(noWhere))
+	if err != nil {
+		return err
+	}
+	for file, text := range map[string][]byte{"trust.policy": t.trustPolicy(), "witnessed.policy": t.witnessedPolicy(noWhere),
+		"log.vkey": []byte(t.vkey + "\n"), "decision.yaml": exampleSheet(time.Now().Unix(), t.rules)} {
 		if err := os.WriteFile(t.path(file), text, 0o644); err != nil {
 			return err
 		}
 	}
-	if err := t.receipts(); err != nil {
-		return err
-	}
-	n, err := t.checkReceipts("receipts", true)
+	n, dated, err := t.proveReceipts()
 	if err != nil {
-		return err
-	}
-	if _, err := t.checkReceipts("void", false); err != nil {
 		return err
 	}
 	for _, copied := range []string{"mirror", "altered"} {
-		if _, err := mirror.Sync(t.ctx, mirror.Config{Source: t.ledger, Policies: []*verify.Policy{t.policy}, Dir: t.path(copied)}); err != nil {
+		if _, err := mirror.Sync(t.ctx, mirror.Config{Source: t.ledger, Policies: []*verify.Policy{demanding}, Dir: t.path(copied)}); err != nil {
 			return err
 		}
 	}
-	sum, found, err := audit(t.ctx, t.path("mirror"), t.policy)
+	sum, found, err := audit(t.ctx, t.path("mirror"), demanding)
 	if err != nil {
 		return err
 	}
-	if sum.Broken > 0 || sum.Entries != int64(len(t.logged)) {
+	if sum.Broken > 0 || sum.Entries != int64(len(t.logged)) || !sum.Witnessed {
 		return fmt.Errorf("the audit of the mirror found %v", found)
 	}
 	t.say("")
 	t.say("3. PROOFS")
-	t.say("   receipts  %d, one for each effective record. Checked offline, with nothing but the receipt and", n)
-	t.say("             the log's public key at hand: all hold.")
+	t.say("   receipts  %d, one for each effective record. All hold, offline, with nothing but the log's public key.", n)
+	t.say("   witnessed The same, cosigned. Who trusts %d of the %d witnesses sees the times of the %d decisions proven.",
+		witnessQuorum, len(t.witnesses), dated)
 	t.say("   mirror    A copy of the whole log. Audited from the first byte to the last: %d records,", sum.Entries)
 	t.say("             %d effective, %d void, every signature and every hash as it should be.", sum.Effective, sum.Void)
 	return nil
 }
 
+// witness logs the second timemark, and lets the witnesses cosign the whole log.
+func (t *teller) witness() error {
+	if _, err := t.timemark("timemark-decisions"); err != nil {
+		return err
+	}
+	note, err := t.cosigned()
+	if err != nil {
+		return err
+	}
+	return t.ledger.Cosigned(t.ctx, note)
+}
+
+// proveReceipts writes the receipts and checks them. It returns how many there are
+// of effective records, and how many of these are decisions, which all have proven
+// times.
+func (t *teller) proveReceipts() (n, decisions int, err error) {
+	if err := t.receipts(); err != nil {
+		return 0, 0, err
+	}
+	if _, err := t.checkReceipts("void", "trust.policy", false); err != nil {
+		return 0, 0, err
+	}
+	plain, err := t.checkReceipts("receipts", "trust.policy", true)
+	if err != nil {
+		return 0, 0, err
+	}
+	witnessed, err := t.checkReceipts("witnessed", "witnessed.policy", true)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(witnessed) != len(plain) {
+		return 0, 0, fmt.Errorf("%d receipts, and %d with witnesses", len(plain), len(witnessed))
+	}
+	for _, p := range witnessed {
+		_, decision := p.Record.Payload().(*record.Decision)
+		if !p.Times.NotAfter.Proven || decision && !p.Times.NotBefore.Proven {
+			return 0, 0, fmt.Errorf("the times of entry %d are not proven: %+v", p.Index, p.Times)
+		}
+		if decision {
+			decisions++
+		}
+	}
+	return len(plain), decisions, nil
+}
+
 // attack alters a decision in a copy, and forges another.
 func (t *teller) attack() error {
-	i := len(t.logged) - 2 // the emergency decision
-	victim := t.logged[i]
+	victim := t.named(emergencyName)
 	if err := alter(t.path("altered"), int64(len(t.logged)), victim.Index); err != nil {
 		return err
 	}

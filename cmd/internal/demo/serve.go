@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/docket-ledger/docket/api"
@@ -21,7 +20,7 @@ func (t *teller) serve(l net.Listener) error {
 	t.say("")
 	t.say("Serving it at %s until Ctrl-C. Read it in a browser, or decide something yourself:", url)
 	t.say("   curl %s/v1/log", url)
-	t.say("   docket show %s --ledger %s", t.logged[len(t.logged)-2].ID, url)
+	t.say("   docket show %s --ledger %s", t.named(emergencyName).ID, url)
 	t.say("   docket decide %s --subject-key %s --out my.draft", t.path("decision.yaml"), t.path("keys", "subject.key"))
 	t.say("   docket sign my.draft --key %s --ledger %s   (then reviewer.jwk)", t.path("keys", "archivist.jwk"), url)
 	t.say("   docket submit my.draft --ledger %s --policy %s", url, t.path("trust.policy"))
@@ -39,18 +38,19 @@ func (t *teller) serve(l net.Listener) error {
 		opt.Index = t.index
 	}
 	server := api.Server(api.New(t.ledger, opt), nil)
+	asked, err := t.ask()
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
 	case err := <-served:
-		return cli.Unknown(err)
+		return errors.Join(cli.Unknown(err), asked.end())
+	case <-t.ledger.Halted():
 	case <-t.ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	err = server.Shutdown(drain)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return errors.Join(server.Shutdown(drain), asked.end())
 }

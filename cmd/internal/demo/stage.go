@@ -28,6 +28,9 @@ type stage struct {
 	keys    map[string]crypto.Signer
 	ledger  *ledger.Ledger // nil before there is a charter
 
+	witnesses []cosigner
+	shown     int64 // the size of the log that they were shown last
+
 	logged []logged
 }
 
@@ -76,20 +79,12 @@ func (s *stage) jwk(name string) record.JWK {
 }
 
 // seen returns the newest checkpoint as signers name it.
-func (s *stage) seen() (record.Seen, error) {
+func (s *stage) seen() record.Seen {
 	if s.ledger == nil {
-		return record.SeenNothing, nil
+		return record.SeenNothing
 	}
-	info, err := s.ledger.Info(s.ctx)
-	if err != nil {
-		return record.Seen{}, err
-	}
-	own, err := verify.ParsePolicy(s.trustPolicy())
-	if err != nil {
-		return record.Seen{}, err
-	}
-	signed, err := own.Open(info.Checkpoint)
-	return record.SeenTree(signed.Checkpoint.Size, signed.Checkpoint.Root), err
+	head := s.ledger.Head().Checkpoint
+	return record.SeenTree(head.Size, head.Root)
 }
 
 // next returns the number that the next signature of a name should have.
@@ -111,10 +106,7 @@ func (s *stage) sign(p record.Payload, names ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen, err := s.seen()
-	if err != nil {
-		return nil, err
-	}
+	seen := s.seen()
 	for _, name := range names {
 		seq, err := s.next(name)
 		if err != nil {
@@ -159,66 +151,88 @@ func (s *stage) refused(b []byte, want ...record.Code) error {
 	return nil
 }
 
+// named returns what was logged under a name of the story.
+func (s *stage) named(name string) logged {
+	i := slices.IndexFunc(s.logged, func(l logged) bool { return l.name == name })
+	return s.logged[i] // the story has it
+}
+
 func (s *stage) trustPolicy() []byte {
 	return []byte("# The log of the demonstration, and no witnesses.\nlog " + s.vkey + "\nquorum none\n")
 }
 
-// receipts writes the full receipts of all that was logged, in one checkpoint.
+// receipts writes the full receipts of all that was logged, in one checkpoint: with
+// its cosignatures, of the effective records, and with the log's signature alone.
 func (s *stage) receipts() error {
-	for _, folder := range []string{"receipts", "void"} {
+	for _, folder := range []string{"receipts", "void", "witnessed"} {
 		if err := os.Mkdir(s.path(folder), 0o755); err != nil {
 			return err
 		}
 	}
+	key, err := verify.ParseVKey(s.vkey)
+	if err != nil {
+		return err
+	}
 	for _, l := range s.logged {
-		text, err := s.ledger.Receipt(s.ctx, l.ID)
+		cosigned, err := s.ledger.Receipt(s.ctx, l.ID)
 		if err != nil {
 			return fmt.Errorf("receipt of %s: %w", l.name, err)
 		}
-		folder := "receipts"
-		if !l.Standing.Effective() {
-			folder = "void"
-		}
-		if err := os.WriteFile(s.path(folder, fmt.Sprintf("%02d-%s.tlog-proof", l.Index, l.name)), text, 0o644); err != nil {
+		r, err := verify.ParseReceipt(cosigned)
+		if err != nil {
 			return err
+		}
+		if r.Checkpoint, err = verify.KeepLines(r.Checkpoint, key); err != nil {
+			return err
+		}
+		texts := map[string][]byte{"receipts": r.Marshal(), "witnessed": cosigned}
+		if !l.Standing.Effective() {
+			texts = map[string][]byte{"void": r.Marshal()}
+		}
+		for folder, text := range texts {
+			if err := os.WriteFile(s.path(folder, fmt.Sprintf("%02d-%s.tlog-proof", l.Index, l.name)), text, 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// checkReceipts checks the receipts of a folder with nothing but their bytes and
-// the trust policy, and returns how many hold.
-func (s *stage) checkReceipts(folder string, effective bool) (int, error) {
-	trust, err := os.ReadFile(s.path("trust.policy"))
+// checkReceipts checks the receipts of a folder with nothing but their bytes and a
+// trust policy, and returns what each of them proves.
+func (s *stage) checkReceipts(folder, policy string, effective bool) ([]*verify.Proven, error) {
+	trust, err := os.ReadFile(s.path(policy))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	policy, err := verify.ParsePolicy(trust)
+	trusted, err := verify.ParsePolicy(trust)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	files, err := filepath.Glob(s.path(folder, "*.tlog-proof"))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	var all []*verify.Proven
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		receipt, err := verify.ParseReceipt(text)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		proven, err := receipt.Check(policy, nil)
+		proven, err := receipt.Check(trusted, nil)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if proven.Standing.Effective() != effective {
-			return 0, fmt.Errorf("%s: effective %v, want %v: %v", file, !effective, effective, proven.Standing.Codes)
+			return nil, fmt.Errorf("%s: effective %v, want %v: %v", file, !effective, effective, proven.Standing.Codes)
 		}
+		all = append(all, proven)
 	}
-	return len(files), nil
+	return all, nil
 }
 
 // names lists people for a sentence.

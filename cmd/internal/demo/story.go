@@ -27,6 +27,9 @@ var (
 	}
 )
 
+// machine is the server's own key, which signs what the witnesses say of the time.
+const machine = "machine"
+
 type holder struct {
 	name string
 	role record.Role
@@ -36,22 +39,24 @@ const charterText = "This ledger is a demonstration on one machine. Its operator
 	"The cases in it are entered from press reports by the demonstration, not by the companies they are about. " +
 	"Its policies are in force as soon as they are published (policy_lead 0), so that nobody has to wait for the demonstration; " +
 	"the charter of a real ledger says days, so that no rule is sudden. " +
-	"It has no witnesses: its times are claimed by the signers, not proven."
+	"Its witnesses run on the same machine, in the same program: they show how witnesses prove a time, and prove none."
 
-// charter founds the ledger. jwk returns the public key of a name.
-func charter(vkey string, subject keyfile.SubjectKey, start int64, jwk func(string) record.JWK) *record.Charter {
+// charter founds the ledger. witnesses are lines of a policy, jwk returns the public
+// key of a name.
+func charter(vkey string, subject keyfile.SubjectKey, witnesses []string, start int64, jwk func(string) record.JWK) *record.Charter {
 	c := &record.Charter{Terms: record.Terms{
 		AdministrationQuorum: 2, RegistrarQuorum: 2, PolicyQuorum: 2, DefaultQuorum: 2,
 		Contact: "ledger@demo.docket.example", DecideTolerance: 24, DraftLife: 30 * 24, Tolerance: 300,
 		HistoricUntil: record.Time(start + 90*day), Lang: "en", LogKeys: []string{vkey},
 		Operator: "Example Provider (does not exist)", PolicyLead: 0,
 		Recovery:       record.Recovery{Quorum: int64(len(recovery))},
-		SubjectKeyHash: subject.Hash(), Text: charterText, Witnesses: []string{"quorum none"}, Rules: rules.Version,
+		SubjectKeyHash: subject.Hash(), Text: charterText, Witnesses: witnesses, Rules: rules.Version,
 	}}
 	for _, name := range founders {
 		c.Founders = append(c.Founders, record.Founder{Holder: name, JWK: jwk(name),
 			Roles: []record.Role{record.RoleAdministration, record.RoleRegistrar, record.RolePolicy}})
 	}
+	c.Founders = append(c.Founders, record.Founder{Holder: machine, JWK: jwk(machine), Roles: []record.Role{record.RoleMachine}})
 	for _, name := range recovery {
 		c.Recovery.Keys = append(c.Recovery.Keys, jwk(name))
 	}
@@ -98,12 +103,18 @@ func (r *reports) reported(name, subject, ref string, e event) *record.Decision 
 	}
 }
 
+// The fictitious case, and the name of the decision in it that was urgent.
+const (
+	exampleCase   = "example-emergency"
+	emergencyName = exampleCase + "-restrict"
+)
+
 const fictitious = "A fictitious case of the Docket demonstration; neither the provider nor the forum exists."
 
 // example is a decision of the fictitious case, taken now.
 func example(now int64, ref string) *record.Decision {
 	return &record.Decision{
-		Automation: record.Automation{Decision: "none", Detection: "manual"}, Case: "example-emergency",
+		Automation: record.Automation{Decision: "none", Detection: "manual"}, Case: exampleCase,
 		DecidedAt: record.Time(now), EffectiveAt: record.Time(now), Lang: "en", ServiceLayer: "security",
 		Subject: record.Subject{Name: exampleSubject, Ref: ref, Type: "domain"}, Trigger: record.Trigger{Kind: "notice"},
 	}
@@ -136,7 +147,7 @@ func emergency(now int64, ref string, policy, prev record.ID) *record.Decision {
 }
 
 func approval(decision record.ID) *record.Ratification {
-	return &record.Ratification{Case: "example-emergency", Decision: decision, Prev: decision, Lang: "en",
+	return &record.Ratification{Case: exampleCase, Decision: decision, Prev: decision, Lang: "en",
 		Reasons: fictitious + " We read the post, agree that life was in danger, and had no part in the decision."}
 }
 
