@@ -17,7 +17,7 @@ import (
 // copies writes copies of the demonstration's log, as its operator could sign them:
 //
 //	begin/      its first 10 entries
-//	without/    all but entry 12, an emergency that somebody would like to forget
+//	without/    all but entry 13, an emergency that somebody would like to forget
 //	stranger/   the log of somebody else
 //	both.policy trusts the operator and the stranger
 func copies(dir string) error {
@@ -45,7 +45,7 @@ func copies(dir string) error {
 	if err != nil {
 		return err
 	}
-	without := slices.Delete(slices.Clone(entries), 12, 13)
+	without := slices.Delete(slices.Clone(entries), 13, 14)
 	return errors.Join(
 		static(filepath.Join(dir, "begin"), signer, entries[:10]),
 		static(filepath.Join(dir, "without"), signer, without),

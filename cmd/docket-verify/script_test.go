@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 // bare writes a bare receipt with its record beside it. It returns the ref of the
 // subject of that decision.
 func bare(dir string) (ref string, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, "receipts", "12-example-emergency-restrict.tlog-proof"))
+	b, err := os.ReadFile(filepath.Join(dir, "receipts", "13-example-emergency-restrict.tlog-proof"))
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +88,7 @@ func bare(dir string) (ref string, err error) {
 // a receipt in the place of another.
 func caseFiles(dir string) error {
 	f := &casefile.File{Origin: "demo.docket.example/2026", Case: "example-emergency"}
-	for _, name := range []string{"11-example-emergency-decline", "12-example-emergency-restrict", "13-example-emergency-ratification"} {
+	for _, name := range []string{"12-example-emergency-decline", "13-example-emergency-restrict", "14-example-emergency-ratification"} {
 		b, err := os.ReadFile(filepath.Join(dir, "receipts", name+".tlog-proof"))
 		if err != nil {
 			return err
