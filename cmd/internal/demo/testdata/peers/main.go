@@ -1,6 +1,7 @@
 // Peers reads what a demonstration left with foreign code: every receipt with
-// transparency-dev/formats and transparency-dev/merkle. The log key in log.vkey may
-// be of any type that formats knows.
+// transparency-dev/formats and transparency-dev/merkle, and those with witnesses under
+// witnessed.policy, if there is one. The log key in log.vkey may be of any type that
+// formats knows.
 //
 //	peers DIR
 package main
@@ -16,9 +17,11 @@ import (
 	flog "github.com/transparency-dev/formats/log"
 	fnote "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/formats/proof"
+	fwitness "github.com/transparency-dev/formats/witness"
 	"github.com/transparency-dev/merkle"
 	mproof "github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
 )
 
 func main() {
@@ -27,7 +30,22 @@ func main() {
 	check(err)
 	verifier, err := fnote.NewVerifier(strings.TrimSpace(string(vkey)))
 	check(err)
-	receipts, err := filepath.Glob(filepath.Join(dir, "receipts", "*.tlog-proof"))
+	n := read(dir, "receipts", verifier, func([]byte) bool { return true })
+	fmt.Printf("%d receipts read by formats, spelled the same, and proven by merkle\n", n)
+	policy, err := os.ReadFile(filepath.Join(dir, "witnessed.policy"))
+	if os.IsNotExist(err) {
+		return
+	}
+	check(err)
+	quorum, err := fwitness.ParsePolicy(policy)
+	check(err)
+	fmt.Printf("%d with the quorum of witnesses\n", read(dir, "witnessed", verifier, quorum.Satisfied))
+}
+
+// read checks the receipts of a folder, and returns how many these are. satisfied
+// judges their checkpoints.
+func read(dir, folder string, verifier note.Verifier, satisfied func(checkpoint []byte) bool) int {
+	receipts, err := filepath.Glob(filepath.Join(dir, folder, "*.tlog-proof"))
 	check(err)
 	if len(receipts) < 6 {
 		log.Fatalf("%d receipts, want at least 6", len(receipts))
@@ -42,6 +60,9 @@ func main() {
 		}
 		cp, _, _, err := flog.ParseCheckpoint(p.Checkpoint, verifier.Name(), verifier)
 		check(err)
+		if !satisfied(p.Checkpoint) {
+			log.Fatalf("%s: too few witnesses", path)
+		}
 		var extra struct{ Record json.RawMessage }
 		check(json.Unmarshal(p.ExtraData, &extra))
 		leaf := rfc6962.DefaultHasher.HashLeaf(extra.Record)
@@ -51,7 +72,7 @@ func main() {
 		}
 		check(mproof.VerifyInclusion(merkle.LogHasher(rfc6962.DefaultHasher), p.Index, cp.Size, leaf, hashes, cp.Hash))
 	}
-	fmt.Printf("%d receipts read by formats, spelled the same, and proven by merkle\n", len(receipts))
+	return len(receipts)
 }
 
 func check(err error) {
