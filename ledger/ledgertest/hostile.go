@@ -67,7 +67,7 @@ type spoiler struct{ n int }
 // spoil fills every free text of a payload, and gives a decision the texts for
 // the Digital Services Act.
 func (s *spoiler) spoil(p record.Payload) {
-	if d, ok := p.(*record.Decision); ok && d.DSA == nil {
+	if d, ok := p.(*record.Decision); ok {
 		d.DSA = &record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", CategorySpecification: []string{"KEYWORD_OTHER"},
 			ContentDate: "2026-10-30", ContentType: []string{"CONTENT_TYPE_OTHER"}, DecisionGround: "DECISION_GROUND_INCOMPATIBLE_CONTENT",
 			DecisionGroundReferenceURL: `https://evil.example/"><script>window.hacked=1</script>`,
