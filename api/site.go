@@ -30,6 +30,14 @@ func sitePages(p *web.Pages) []sitePage {
 		{"page.search", "/search", p.Search},
 		{"page.record", "/records/{id}", p.Record},
 		{"page.case", "/cases/{case}", p.Case},
+		{"page.policies", "/policies", p.Policies},
+		{"page.policy", "/policies/{policy}", p.Policy},
+		{"page.keys", "/keys", p.Keys},
+		{"page.key", "/keys/{kid}", p.Key},
+		{"page.due", "/due", p.Due},
+		{"page.void", "/void", p.Void},
+		{"page.log", "/log", p.Log},
+		{"page.check", "/check", p.Check},
 	}
 }
 

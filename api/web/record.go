@@ -78,6 +78,7 @@ type signerView struct {
 	KID      string
 	Dated    record.Time
 	Enrolled int64
+	Listed   bool // the key has a page
 	Note     string
 }
 
@@ -267,12 +268,13 @@ func (p *Pages) signers(ctx context.Context, k *known) ([]signerView, error) {
 	var all []signerView
 	if k.proven == nil {
 		for _, h := range k.Headers() {
-			all = append(all, signerView{Holder: p.holder(ctx, h.KID), KID: h.KID, Dated: record.Time(h.IAT), Enrolled: -1})
+			_, err := p.ledger.Key(ctx, h.KID)
+			all = append(all, signerView{Holder: p.holder(ctx, h.KID), KID: h.KID, Dated: record.Time(h.IAT), Enrolled: -1, Listed: err == nil})
 		}
 		return all, nil
 	}
 	for _, s := range k.proven.Signers {
-		one := signerView{Holder: s.Holder, Roles: words(s.Roles), KID: s.Header.KID, Dated: record.Time(s.Header.IAT), Enrolled: s.Enrolled}
+		one := signerView{Holder: s.Holder, Roles: words(s.Roles), KID: s.Header.KID, Dated: record.Time(s.Header.IAT), Enrolled: s.Enrolled, Listed: !s.Filer}
 		switch {
 		case s.Filer:
 			one.Note = "shown, and does not count"
@@ -287,10 +289,15 @@ func (p *Pages) signers(ctx context.Context, k *known) ([]signerView, error) {
 // holder is who has a key, "somebody" if the ledger does not know it.
 func (p *Pages) holder(ctx context.Context, kid string) string {
 	k, err := p.ledger.Key(ctx, kid)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "somebody"
-	case k.Holder == "" && k.Recovery:
+	}
+	return holderOf(k)
+}
+
+// holderOf is who has a key. Recovery keys are nobody's in particular.
+func holderOf(k ledger.Key) string {
+	if k.Recovery {
 		return "recovery key"
 	}
 	return k.Holder

@@ -59,8 +59,8 @@ func TestEveryType(t *testing.T) {
 	}
 }
 
-// notYet are the first parts of paths whose pages others make.
-var notYet = []string{"policies", "keys", "due", "void", "log", "check", "api"}
+// notYet are the first parts of paths whose pages are still to come.
+var notYet = []string{"api"}
 
 // TestLinks: what the pages lead to is there, and sound.
 func TestLinks(t *testing.T) {

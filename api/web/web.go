@@ -32,6 +32,7 @@ import (
 // methods promise. They are called concurrently.
 type Ledger interface {
 	Record(ctx context.Context, id record.ID) (ledger.Entry, error)
+	Entries(ctx context.Context, from int64, limit int) ([]ledger.Entry, error)
 	Receipt(ctx context.Context, id record.ID) ([]byte, error)
 	Info(ctx context.Context) (ledger.Info, error)
 	Terms(ctx context.Context) (record.Terms, error)
@@ -43,8 +44,6 @@ type Ledger interface {
 	Keys(ctx context.Context, p ledger.Page) (ledger.List[ledger.Key], error)
 	Key(ctx context.Context, kid string) (ledger.Key, error)
 	Due(ctx context.Context, at int64) (ledger.Due, error)
-	Checkpoint(ctx context.Context, index int64) ([]byte, error)
-	ReadFile(ctx context.Context, path string) ([]byte, error)
 }
 
 // An Index is what pages look up. *index.Index is one.

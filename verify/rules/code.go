@@ -153,6 +153,9 @@ func Explain(code Code) string {
 	return string(code)
 }
 
+// Finding reports whether a code is a finding, which makes no record void.
+func Finding(code Code) bool { return sentences[code].Finding }
+
 // NeedsWholeLog reports whether a code depends on records that an excerpt of a
 // log does not show.
 func NeedsWholeLog(code Code) bool { return sentences[code].Whole }
