@@ -338,6 +338,17 @@ func (t *teller) decideExample() error {
 	t.act("", "today", "restrict", names("duty-officer"), effective(second))
 	t.say("      Danger to life: one may decide at once; two others must approve within %d hours, or it lapses.", ratifyInHours)
 	t.act("", "today", "approve", names("ratifier-1", "ratifier-2"), effective(third))
+	return t.republish()
+}
+
+// republish changes the rules for later decisions.
+func (t *teller) republish() error {
+	out, err := t.log("policy-rulebook-2", stricterRulebook(time.Now().Unix()), founders[1], founders[2])
+	if err != nil {
+		return err
+	}
+	t.rules = out.ID
+	t.say("   Afterwards that clause is made stricter (entry %d): for decisions to come, not for this one.", out.Index)
 	return nil
 }
 

@@ -32,3 +32,20 @@ func rulebook(start int64) *record.PolicyPublish {
 	p.EffectiveFrom = record.Time(start)
 	return p
 }
+
+// stricterRulebook is the second version: what the provider learnt from the emergency.
+func stricterRulebook(start int64) *record.PolicyPublish {
+	p := rulebook(start)
+	p.Version = 2
+	for i := range p.Clauses {
+		c := &p.Clauses[i]
+		if c.Clause != "emergency" {
+			continue
+		}
+		c.Text = "If life is in immediate danger, one person on duty may restrict a service at once. Two others, who had no part " +
+			"in it, must approve that within two days, or it lapses. It ends after four days in any case."
+		c.Permits[0].Actions = []record.Action{record.Restrict, record.Reinstate}
+		c.Emergency.RatifyWithin, c.MaxDuration = 48, 96
+	}
+	return p
+}

@@ -19,7 +19,6 @@ func (t *teller) serve(l net.Listener) error {
 	url := "http://" + l.Addr().String()
 	t.say("")
 	t.say("Serving it at %s until Ctrl-C. Read it in a browser, or decide something yourself:", url)
-	t.say("   curl %s/v1/log", url)
 	t.say("   docket show %s --ledger %s", t.named(emergencyName).ID, url)
 	t.say("   docket decide %s --subject-key %s --out my.draft", t.path("decision.yaml"), t.path("keys", "subject.key"))
 	t.say("   docket sign my.draft --key %s --ledger %s   (then reviewer.jwk)", t.path("keys", "archivist.jwk"), url)

@@ -168,7 +168,7 @@ subject:
   name: site.example
 grounds:
   - policy: rulebook
-    version: 1
+    version: 2
     clause: technical-abuse
     record: %s
 facts: A fictitious case. The site offers malware for download.
