@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -71,7 +72,7 @@ func clauseTerms(c record.Clause) []string {
 	if n := c.Notice; n != nil {
 		text := fmt.Sprintf("The subject is told %s before", hours(n.Hours))
 		if len(n.Exempt) > 0 {
-			text += ", but not for: " + strings.Join(n.Exempt, ", ")
+			text += ", unless it follows " + inWords(n.Exempt, triggerWords)
 		}
 		all = append(all, text+".")
 	}
@@ -90,7 +91,7 @@ func clauseTerms(c record.Clause) []string {
 func clauseExceptions(c record.Clause) []string {
 	var all []string
 	if o := c.Orders; o != nil {
-		all = append(all, "An order of an authority or a court must carry: "+strings.Join(o.MustCarry, ", ")+".")
+		all = append(all, "The record of an order must name: "+inWords(o.MustCarry, orderWords)+".")
 	}
 	if e := c.Emergency; e != nil {
 		all = append(all, fmt.Sprintf("In an emergency (%s) it is enough that %s signs; %s must approve within %s, or it lapses.",
@@ -117,15 +118,37 @@ func quorumFor(q record.QuorumFor) string {
 	for _, s := range q.Signers {
 		who = append(who, people(s))
 	}
-	var when []string
+	var actions []string
 	for _, a := range q.Actions {
-		when = append(when, strings.ToLower(valueText(index.Action, string(a))))
+		actions = append(actions, strings.ToLower(valueText(index.Action, string(a))))
+	}
+	var when []string
+	if len(actions) > 0 {
+		when = append(when, "to "+strings.Join(actions, ", or "))
 	}
 	if len(q.Severities) > 0 {
-		when = append(when, "severity "+strings.Join(q.Severities, " or "))
+		when = append(when, "if the severity is "+strings.Join(q.Severities, " or "))
 	}
 	if len(when) == 0 {
-		return "In every case: " + strings.Join(who, " and ") + " must sign instead."
+		when = []string{"in every case"}
 	}
-	return "To " + strings.Join(when, "; ") + ": " + strings.Join(who, " and ") + " must sign instead."
+	return upperFirst(strings.Join(when, ", ")) + ": " + strings.Join(who, " and ") + " must sign instead."
+}
+
+// orderWords say what an order must carry, and triggerWords what leads to a measure, in
+// the middle of a sentence.
+var (
+	orderWords = map[string]string{"authority": "who ordered it", "legal_reference": "its legal reference", "intake": "the record of its arrival"}
+
+	triggerWords = map[string]string{"own_initiative": "what the provider finds itself", "notice": "a notice from somebody",
+		"trusted_flagger": "a notice from a trusted flagger", "authority_order": "the order of an authority", "court_order": "the order of a court"}
+)
+
+// inWords puts each of a list into words; what has none stays as it is.
+func inWords(list []string, words map[string]string) string {
+	all := make([]string, len(list))
+	for i, w := range list {
+		all[i] = cmp.Or(words[w], w)
+	}
+	return strings.Join(all, ", ")
 }

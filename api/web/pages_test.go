@@ -39,6 +39,9 @@ func TestPolicyPages(t *testing.T) {
 	d := s.get(t, "/policies/abuse?from=1&to=2")
 	d.sound(t)
 	d.says(t, "Version 1 and version 2", "Before", "After", "changed", "new", "gone", "It is not in this version.", "A new paragraph.")
+	if !slices.Contains(now.links(), "/policies/abuse?from=1&to=2") {
+		t.Errorf("nothing leads to the comparison: %q", now.links())
+	}
 	if !slices.Contains(d.links(), "/records/"+string(id)) {
 		t.Error("the comparison does not lead to the record of the later version")
 	}
@@ -59,7 +62,7 @@ func TestPolicyPages(t *testing.T) {
 			t.Errorf("%q is not underlined among %q", want, put)
 		}
 	}
-	if same := s.get(t, "/policies/abuse?from=1&to=1"); len(same.all("ins")) > 1 || !strings.Contains(same.text(), "Nothing changed in it.") {
+	if same := s.get(t, "/policies/abuse?from=1&to=1"); len(same.all("ins")) > 1 || !strings.Contains(same.text(), "Nothing changed in clause hosting") {
 		t.Error("a version differs from itself")
 	}
 }

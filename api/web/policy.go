@@ -109,6 +109,9 @@ type versionView struct {
 	State   mark
 }
 
+// Before is the version before, 0 if there is none.
+func (v *versionView) Before() int64 { return v.Version - 1 }
+
 // version reads a version of a policy.
 func (p *Pages) version(ctx context.Context, info rules.VersionInfo) (*versionView, error) {
 	e, err := p.ledger.Record(ctx, info.Record)
@@ -149,6 +152,11 @@ type policyView struct {
 	Clauses  []policyClause
 	From, To *versionView // nil unless two are compared
 	Changes  []clauseChange
+}
+
+// Unchanged are the clauses that are the same in both versions.
+func (v policyView) Unchanged() []clauseChange {
+	return slices.DeleteFunc(slices.Clone(v.Changes), func(c clauseChange) bool { return !c.Same() })
 }
 
 // Policy is the page of a policy: the version in force, or two versions side by side.
