@@ -28,7 +28,7 @@ const scripts = "testdata/browser"
 func TestBrowser(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	url := demonstration(t, dir)
-	for _, name := range []string{"pages", "keyboard", "modes", "bad"} {
+	for _, name := range []string{"pages", "keyboard", "modes", "bad", "verify"} {
 		t.Run(name, func(t *testing.T) { browse(t, name, url, "DEMO="+dir) })
 	}
 }

@@ -166,6 +166,12 @@ func TestSearch(t *testing.T) {
 	if err != nil || len(near) == 0 || near[0] != (index.Suggestion{Field: index.Case, Value: "three"}) {
 		t.Errorf("near three: %v, %v", near, err)
 	}
+	id := string(decide(w, "folded", nil).ID)
+	caughtUp(t, x)
+	near, err = x.Near(t.Context(), strings.ToLower(id))
+	if err != nil || !slices.Contains(near, index.Suggestion{Field: "id", Value: id}) {
+		t.Errorf("near %s in small letters: %v, %v", id, near, err)
+	}
 }
 
 // TestOracle asks random questions, and looks the answers up one record after the

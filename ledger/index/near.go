@@ -94,10 +94,45 @@ func (v view) nearIDs(near []candidate, text string) ([]candidate, error) {
 			return near, err
 		}
 		if slices.ContainsFunc(near, func(c candidate) bool { return c.Field == "id" }) {
-			break
+			return near, nil
+		}
+	}
+	return v.foldedIDs(near, id)
+}
+
+// foldedIDs adds the ids that are spelled as id is but for the case of the letters.
+func (v view) foldedIDs(near []candidate, id string) ([]candidate, error) {
+	const letters = 4 // of the beginning: 16 spellings at most, each of few ids
+	begin := id[:min(len(id), len("d-")+letters)]
+	for _, spelled := range spellings(begin[2:]) {
+		prefix := "id-" + spelled
+		err := v.between(prefix, prefix+"\x7f", func(key, _ []byte) error {
+			if value := string(key[1:]); strings.EqualFold(value, id) {
+				near = append(near, candidate{Suggestion{"id", value}, 0})
+			}
+			return nil
+		})
+		if err != nil {
+			return near, err
 		}
 	}
 	return near, nil
+}
+
+// spellings returns text in every combination of capital and small letters.
+func spellings(text string) []string {
+	all := []string{""}
+	for _, letter := range text {
+		var longer []string
+		for _, s := range all {
+			low, up := s+strings.ToLower(string(letter)), s+strings.ToUpper(string(letter))
+			if longer = append(longer, low); up != low {
+				longer = append(longer, up)
+			}
+		}
+		all = longer
+	}
+	return all
 }
 
 // consider adds a value that is near enough.

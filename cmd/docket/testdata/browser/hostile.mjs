@@ -53,8 +53,7 @@ function ran(page) {
 async function apart(page) {
   const found = await page.evaluate((start) => {
     const bad = [], texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
-    const template = (path) => path.replace(/\?.*/, "?").replace(/^(\/\w+\/).+/, "$1"), judged = new Set();
-let shown = 0;
+    let shown = 0;
     // Line breaks, tabs and the joiners of emoji that stand alone are no danger; what turns or hides is.
     const hidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/u;
     for (let n = texts.nextNode(); n; n = texts.nextNode()) {

@@ -52,7 +52,8 @@ export async function open(browser, { origins = [], ...options } = {}) {
     const url = new URL(r.url());
     if (![base, ...origins].includes(url.origin) && url.protocol !== "data:" && url.protocol !== "blob:") trouble(`request to another origin: ${r.url()}`);
   });
-  context.on("requestfailed", (r) => trouble(`request failed: ${r.url()}: ${r.failure()?.errorText}`));
+  // The icon is asked for last, and given up when the page is left.
+  context.on("requestfailed", (r) => /\/icon\.svg\?/.test(r.url()) && r.failure()?.errorText === "net::ERR_ABORTED" || trouble(`request failed: ${r.url()}: ${r.failure()?.errorText}`));
   context.on("response", (r) => { if (r.status() >= 400) trouble(`status ${r.status()}: ${r.url()}`); });
   page.on("console", (m) => { if (["error", "warning"].includes(m.type())) trouble(`console ${m.type()}: ${m.text()}`); });
   page.on("pageerror", (e) => trouble(`exception: ${e.message}`));

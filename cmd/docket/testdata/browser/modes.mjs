@@ -46,7 +46,7 @@ async function every(list, fn, options) {
 /** All that the server sent is there and to be seen, but for the verification. */
 async function complete(page) {
   const unseen = () => page.evaluate(() => [...document.querySelectorAll("body *")]
-    .filter((e) => !e.closest("#verify, svg, noscript, script, option, details:not([open])") && !e.checkVisibility() && e.textContent.trim())
+    .filter((e) => !e.closest("#verify, #check, svg, noscript, script, option, details:not([open])") && !e.checkVisibility() && e.textContent.trim())
     .map((e) => e.outerHTML.slice(0, 80)));
   const wide = await unseen();
   await page.setViewportSize({ width: 360, height });

@@ -12,6 +12,9 @@ const decisions = pages.filter((p) => p.path.startsWith("/records/") && isDecisi
 const path = decisions[0], other = decisions.find((d) => d !== path);
 const receipts = (folder) => readdirSync(join(demo, folder)).filter((f) => f.endsWith(".tlog-proof")).sort().map((f) => join(demo, folder, f));
 function oldest() { return readFileSync(receipts("receipts")[0]); }
+// The receipts in DIR/receipts have no cosignatures: they hold for who trusts the log's key alone.
+const logAlone = readFileSync(join(demo, "trust.policy"), "utf8");
+const pinLogAlone = (page) => page.addInitScript((text) => localStorage.setItem("docket.policy", text), logAlone);
 const receipt = await (await fetch(`${base}/v1${path}/receipt`)).text();
 const policy = await (await fetch(`${base}/v1/trust.policy`)).text();
 const browser = await launch();
@@ -84,12 +87,21 @@ await check("one byte altered in the newest checkpoint", () => on(path, fails, a
   return flipAt(at)(body);
 })));
 await check("one byte altered in the signature of the newest checkpoint", () => on(path, fails, altering("**/checkpoint", (body) => flipAt(body.length - 20)(body))));
-await check("one byte altered in a tile", async () => {
-  let asked = 0;
-  const found = await onCheck([oldest()], (said) => /fails/.test(said.result) ? [] : [`the result is ${said.result}: ${said.text.slice(0, 300)}`],
-    altering("**/tile/**", (body) => { asked++; return flipAt(Math.floor(body.length / 2))(body); }));
-  return asked ? found : ["no tile was asked for"];
-});
+// The log serves an older checkpoint, of witnesses who saw it early: only tiles tell that both are one log.
+const older = await (await fetch(`${base}/v1/checkpoints?covers=5`)).text();
+const withTiles = async (page, change) => {
+  const seen = { asked: 0 };
+  await page.route("**/checkpoint", (route) => route.fulfill({ body: older, contentType: "text/plain" }));
+  await altering("**/tile/**", (body) => { seen.asked++; return change(body); })(page);
+  return seen;
+};
+for (const [name, change, judge] of [["no byte", (b) => b, holds], ["one byte", (b) => flipAt(Math.floor(b.length / 2))(b), fails]]) {
+  await check(`${name} altered in a tile`, async () => {
+    let seen;
+    const found = await on(path, judge, async (page) => { seen = await withTiles(page, change); });
+    return seen.asked ? found : [...found, "no tile was asked for"];
+  });
+}
 await check("no receipt at all", () => on(path, async (page) => {
   const o = await outcome(page);
   return o.result === "holds" ? ["it holds without a receipt"] : /receipt/.test(o.said) ? [] : [`it says only: ${o.said.slice(0, 200)}`];
@@ -103,7 +115,8 @@ await check("under the key of another log nothing holds", () => on(path, fails, 
   page.route("**/v1/trust.policy", (route) => route.fulfill({ body: forged(), contentType: "text/plain" }))));
 await check("without WebCrypto it says so, and nothing else breaks", () => on(path, unavailable, (page) =>
   page.addInitScript(() => Object.defineProperty(Crypto.prototype, "subtle", { value: undefined }))));
-await check("in an insecure context it says so", () => on(insecure + path, unavailable, null, { origins: [insecure] }));
+await check("in an insecure context it says so", () => on(insecure + path, unavailable, (page) =>
+  page.expects(/Cross-Origin-Opener-Policy header has been ignored/), { origins: [insecure] }));
 await check("without Ed25519 in WebCrypto it says so", () => on(path, unavailable, (page) => page.addInitScript(() => {
   const real = SubtleCrypto.prototype.importKey;
   SubtleCrypto.prototype.importKey = function (format, key, algorithm, ...rest) {
@@ -112,14 +125,17 @@ await check("without Ed25519 in WebCrypto it says so", () => on(path, unavailabl
   };
 })));
 
-await check("/check: every receipt of the demonstration holds", () => onCheck(receipts("receipts").map((f) => readFileSync(f)),
-  (s) => s.result === "holds" ? [] : [`the result is ${s.result}: ${s.text.slice(0, 300)}`]));
-await check("/check: a void record is proven to be in the log, and void", () => onCheck([readFileSync(receipts("void")[0])], (s) => /void/.test(s.text) && s.result === "holds" ? [] : [`${s.result}: ${s.text.slice(0, 300)}`]));
-await check("/check: a dropped file is checked", () => onCheck([readFileSync(receipts("receipts").at(-1))], (s) => s.result === "holds" ? [] : [`${s.result}: ${s.text.slice(0, 300)}`], null, true));
+await check("/check: every receipt of the demonstration holds", () => onCheck(receipts("witnessed").map((f) => readFileSync(f)), holding));
+await check("/check: without cosignatures they hold under a pinned policy that asks for none", () =>
+  onCheck(receipts("receipts").map((f) => readFileSync(f)), holding, pinLogAlone));
+await check("/check: without cosignatures they don't hold where witnesses are asked for", () => onCheck([oldest()],
+  (s) => s.result === "fails" && /witness/.test(s.text) ? [] : [`${s.result}: ${s.text.slice(0, 300)}`]));
+await check("/check: a void record is proven to be in the log, and void", () => onCheck([readFileSync(receipts("void")[0])], (s) => /void/.test(s.text) && s.result === "holds" ? [] : [`${s.result}: ${s.text.slice(0, 300)}`], pinLogAlone));
+await check("/check: a dropped file is checked", () => onCheck([readFileSync(receipts("witnessed").at(-1))], holding, null, true));
 await check("/check: one byte altered in a file", async () => {
   const good = readFileSync(receipts("receipts").at(-1)), troubles = [];
   for (const share of [0.02, 0.2, 0.45, 0.7, 0.98]) {
-    troubles.push(...await onCheck([flipAt(Math.floor(good.length * share))(good)], (s) => s.result === "fails" ? [] : [`byte at ${share}: ${s.result}: ${s.text.slice(0, 200)}`]));
+    troubles.push(...await onCheck([flipAt(Math.floor(good.length * share))(good)], (s) => s.result === "fails" ? [] : [`byte at ${share}: ${s.result}: ${s.text.slice(-200)}`], pinLogAlone));
   }
   return troubles;
 });
@@ -136,6 +152,10 @@ await check("/check: a case file", async () => {
   return onCheck([Buffer.from(await answer.arrayBuffer())], (s) => s.result === "holds" ? [] : [`${s.result}: ${s.text.slice(0, 300)}`], null, false, "case.zip");
 });
 await finish(browser);
+
+function holding(s) {
+  return s.result === "holds" ? [] : [`the result is ${s.result}: ${s.text.slice(-600)}`];
+}
 
 /** Gives files to /check and says what came of it. */
 function onCheck(files, judge, prepare, drop, name = "receipt.tlog-proof") {
