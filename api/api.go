@@ -175,6 +175,7 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 		if err != nil && w.status == 0 {
 			p = problemFor(err)
 			p.Instance = id
+			s.suggest(r, p)
 			s.writeProblem(w, r, p)
 		}
 		took := time.Since(start)

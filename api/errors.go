@@ -7,11 +7,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/gorilla/mux"
+
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/api/proof"
+	"github.com/docket-ledger/docket/api/web"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
 	"github.com/docket-ledger/docket/ledger/index"
@@ -155,6 +159,24 @@ func later(code string, err error, retry time.Duration) *problem.Problem {
 	p := problem.New(http.StatusTooManyRequests, code, err.Error())
 	p.RetryAfter = retry
 	return p
+}
+
+// suggest adds what is spelled almost like the id or the name in a path that leads
+// nowhere. That it can't be told is no problem of its own.
+func (s *server) suggest(r *http.Request, p *problem.Problem) {
+	if p.Status != http.StatusNotFound || s.lookup == nil {
+		return
+	}
+	for _, wanted := range mux.Vars(r) {
+		if text, err := url.PathUnescape(wanted); err == nil {
+			wanted = text
+		}
+		found, err := s.lookup.Near(r.Context(), wanted)
+		if err != nil {
+			return
+		}
+		p.Near = append(p.Near, web.Near(found)...)
+	}
 }
 
 func (s *server) writeProblem(w *response, r *http.Request, p *problem.Problem) {

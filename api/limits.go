@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -116,6 +117,21 @@ func (l *limits) address(r *http.Request, n int) error {
 	return nil
 }
 
+// tell says in headers what an address may ask for and what is left of it, as in
+// draft-ietf-httpapi-ratelimit-headers-10: "address";q=300;w=6 is 300 requests in 6
+// seconds, and "address";r=120;t=4 that 120 are left now and all of them in 4 seconds.
+func (l *limits) tell(h http.Header, r *http.Request) {
+	a := l.addressOf(r)
+	if a == "" || l.opt.AddressRate == 0 {
+		return
+	}
+	full := func(n float64) int { return int(math.Ceil(n / l.opt.AddressRate)) }
+	burst := float64(l.addresses.burst)
+	left := max(0, math.Floor(l.addresses.left(a)))
+	h.Set("RateLimit-Policy", fmt.Sprintf(`"address";q=%.0f;w=%d`, burst, full(burst)))
+	h.Set("RateLimit", fmt.Sprintf(`"address";r=%.0f;t=%d`, left, full(burst-left)))
+}
+
 // key charges a key.
 func (l *limits) key(kid string) error {
 	if l.opt.KeyRate == 0 {
@@ -140,6 +156,7 @@ const (
 func (s *server) limited(h handler) handler {
 	return func(w *response, r *http.Request) error {
 		err := s.limits.address(r, 1)
+		s.limits.tell(w.Header(), r)
 		if err == nil {
 			return h(w, r)
 		}
@@ -289,6 +306,12 @@ func (b *buckets) take(name string, n int) time.Duration {
 		res.CancelAt(at)
 	}
 	return wait
+}
+
+// left is how many tokens there are.
+func (b *buckets) left(name string) float64 {
+	at := time.Now()
+	return b.of(name, at).TokensAt(at)
 }
 
 func (b *buckets) of(name string, at time.Time) *rate.Limiter {

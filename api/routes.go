@@ -81,7 +81,7 @@ func (site *Site) Handler(parts Parts) http.Handler {
 	records := methods{} // two routes of one path
 	if parts&Reads != 0 && s.lookup != nil {
 		records[http.MethodGet] = s.search
-		r.Path("/v1/records").Methods(http.MethodGet, http.MethodHead).Handler(s.endpoint("search", s.limited(get(s.search))))
+		r.Path("/v1/records").Methods(http.MethodGet, http.MethodHead, http.MethodOptions).Handler(s.endpoint("search", s.limited(get(s.search))))
 	}
 	if parts&Writes != 0 {
 		records[http.MethodPost] = s.submit
@@ -166,12 +166,15 @@ func variable(r *http.Request, name string) string { return mux.Vars(r)[name] }
 
 // only returns a function that makes a handler answer some methods and refuse
 // the rest with 405 and Allow. What can be read can be read by pages of other
-// sites, too (CORS): the log is public.
+// sites, too (CORS, with its preflights): the log is public.
 func only(methods ...string) func(handler) handler {
 	return func(h handler) handler {
 		return func(w *response, r *http.Request) error {
 			if slices.Contains(methods, http.MethodGet) {
 				allowOrigins(w)
+				if isPreflight(r) {
+					return allowReads(w)
+				}
 			}
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
@@ -186,6 +189,22 @@ func only(methods ...string) func(handler) handler {
 func allowOrigins(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Access-Control-Expose-Headers", exposed)
+}
+
+// isPreflight reports whether a browser asks if a page of another site may read.
+func isPreflight(r *http.Request) bool {
+	wanted := r.Header.Get("Access-Control-Request-Method")
+	return r.Method == http.MethodOptions && (wanted == http.MethodGet || wanted == http.MethodHead)
+}
+
+// allowReads answers a preflight.
+func allowReads(w http.ResponseWriter) error {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	h.Set("Access-Control-Allow-Headers", "Accept, If-None-Match, Last-Event-ID")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // methods are the handlers of a path that is not public, or has several. HEAD goes where GET
@@ -210,7 +229,7 @@ func (m methods) handle(w *response, r *http.Request) error {
 }
 
 // exposed are the headers that pages of other sites may read.
-const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, Docket-Size, Docket-Witnessed, ETag, Retry-After"
+const exposed = "Docket-Id, Docket-Index, Docket-Standing, Docket-Codes, Docket-Findings, Docket-Size, Docket-Witnessed, ETag, RateLimit, RateLimit-Policy, Retry-After"
 
 // std makes an http.Handler a handler.
 func std(h http.Handler) handler {

@@ -288,28 +288,38 @@ func (c *Client) object(req *http.Request, v any) error {
 
 // do returns the body of an answer of at most limit bytes, or the problem.
 func (c *Client) do(req *http.Request, limit int64) ([]byte, error) {
-	res, err := c.http.Do(req)
+	res, err := answered(c.http, req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	b, err := read(res, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
+	}
+	return b, nil
+}
+
+// answered returns the answer to a request, whose body is to be closed, or the problem.
+func answered(h *http.Client, req *http.Request) (*http.Response, error) {
+	res, err := h.Do(req)
 	if err != nil {
 		return nil, err // names method and URL
 	}
+	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated {
+		return res, nil
+	}
 	defer res.Body.Close()
-	ok := res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated
-	if !ok {
-		limit = maxAnswer
-	}
-	b, err := read(res, limit)
-	switch {
-	case err != nil:
+	b, err := read(res, maxAnswer)
+	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
-	case !ok:
-		p := problem.Parse(res.StatusCode, res.Header.Get("Content-Type"), b)
-		p.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
-		if p.Code == "" {
-			p.Detail = req.Method + " " + req.URL.String()
-		}
-		return nil, p
 	}
-	return b, nil
+	p := problem.Parse(res.StatusCode, res.Header.Get("Content-Type"), b)
+	p.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
+	if p.Code == "" {
+		p.Detail = req.Method + " " + req.URL.String()
+	}
+	return nil, p
 }
 
 // retryAfter returns how long the header field of that name asks to wait, in

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/ledger/drafts"
+	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -193,6 +195,94 @@ func ExampleClient_PostDraft() {
 	// entry 6
 }
 
+// Look up what was decided, and count it. What an index says is the ledger's word: the
+// receipt of what is found proves it.
+func ExampleClient_Search() {
+	ledger := startLedger()
+	defer ledger.Close()
+	ctx := context.Background()
+	c, err := client.New(ledger.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	last := ledger.Submit(ledger.Sign(ledger.Decision("case-1"), "dora", "erik"))
+
+	query := url.Values{"q": {"malware"}, "action": {"suspend"}, "at_least": {fmt.Sprint(last.Index + 1)}}
+	found, err := c.Search(ctx, query)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, one := range found.Records {
+		fmt.Printf("entry %d, case %s: %s\n", one.Index, one.Case, one.Standing.Standing)
+	}
+	counts, err := c.Counts(ctx, url.Values{"type": {"decision"}}, 0, "action", "layer")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, row := range counts.Rows {
+		fmt.Println(row.Values, row.Count)
+	}
+	// Output:
+	// entry 6, case case-1: effective
+	// [suspend hosting] 1
+}
+
+// Follow the log: what is there first, then each record as it is logged. A connection that
+// breaks is taken up where it broke.
+func ExampleClient_Stream() {
+	ledger := startLedger()
+	defer ledger.Close()
+	c, err := client.New(ledger.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for one, err := range c.Stream(context.Background(), 5) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(one.Index, one.Type)
+		if one.Type == record.TypeDecision {
+			break
+		}
+		ledger.Submit(ledger.Sign(ledger.Decision("case-1"), "dora", "erik"))
+	}
+	// Output:
+	// 5 policy.publish
+	// 6 decision
+}
+
+// A receipt is checked without the ledger: under a trust policy, and nothing else.
+func ExampleClient_Receipt() {
+	ledger := startLedger()
+	defer ledger.Close()
+	ctx := context.Background()
+	c, err := client.New(ledger.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	logged := ledger.Submit(ledger.Sign(ledger.Decision("case-1"), "dora", "erik"))
+
+	b, err := c.Receipt(ctx, logged.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	receipt, err := verify.ParseReceipt(b)
+	if err != nil {
+		log.Fatal(err)
+	}
+	policy, err := verify.ParsePolicy(ledger.TrustPolicy)
+	if err != nil {
+		log.Fatal(err)
+	}
+	proven, err := receipt.Check(policy, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("entry", proven.Index, "under the clause", proven.Clauses[0].Ground.Clause)
+	// Output:
+	// entry 6 under the clause hosting
+}
+
 // An exampleLedger is a real ledger over HTTP, in a directory of its own.
 type exampleLedger struct {
 	*ledgertest.World
@@ -235,7 +325,20 @@ func startLedger() *exampleLedger {
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler := api.New(l.Ledger, api.Options{Drafts: waiting})
+	lookup, err := index.Open(context.Background(), index.Config{Dir: filepath.Join(dir, "index"), Log: l.Ledger})
+	if err != nil {
+		log.Fatal(err)
+	}
+	running, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- lookup.Run(running) }()
+	l.tb.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-ran, lookup.Close()); err != nil {
+			log.Fatal(err)
+		}
+	})
+	handler := api.New(l.Ledger, api.Options{Drafts: waiting, Index: lookup})
 	l.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.old.Load() && r.URL.Path == "/checkpoint" {
 			w.Write(old)

@@ -66,6 +66,8 @@ type Problem struct {
 	Code string `json:"code,omitempty"`
 	// Codes are all the reasons why a record is refused.
 	Codes []Reason `json:"codes,omitempty"`
+	// Near is what exists and is spelled almost like what was not found.
+	Near []Near `json:"near,omitempty"`
 	// Instance is the id of the request, as a URI.
 	Instance string `json:"instance,omitempty"`
 
@@ -78,6 +80,13 @@ type Problem struct {
 type Reason struct {
 	Code string `json:"code"`
 	Text string `json:"text"`
+}
+
+// A Near is something that exists.
+type Near struct {
+	// Kind is "record", "case" or "policy", Value its id or name.
+	Kind  string `json:"kind"`
+	Value string `json:"value"`
 }
 
 // New returns a problem with a status, a code and a detail in words.
@@ -99,6 +108,9 @@ func Parse(status int, contentType string, b []byte) *Problem {
 	}
 	for _, s := range []*string{&p.Type, &p.Title, &p.Detail, &p.Code, &p.Instance} {
 		*s = printable(*s)
+	}
+	for i, n := range p.Near {
+		p.Near[i] = Near{Kind: printable(n.Kind), Value: printable(n.Value)}
 	}
 	for i, r := range p.Codes {
 		p.Codes[i] = Reason{Code: printable(r.Code), Text: printable(r.Text)}

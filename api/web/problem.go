@@ -37,7 +37,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr *problem.Prob
 		if text, err := url.PathUnescape(v.Wanted); err == nil {
 			v.Wanted = text
 		}
-		v.Near = p.near(r.Context(), v.Wanted)
+		v.Near = links(pr.Near)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	s, err := p.site(r.Context(), r)
@@ -77,16 +77,28 @@ func (p *Pages) near(ctx context.Context, text string) []link {
 	if err != nil {
 		return nil // a suggestion is a favour
 	}
-	var all []link
-	for _, s := range found {
-		switch s.Field {
-		case "id":
-			all = append(all, link{"/records/" + url.PathEscape(s.Value), s.Value, "a record"})
-		case index.Case:
-			all = append(all, link{"/cases/" + url.PathEscape(s.Value), s.Value, "a case"})
-		case index.Policy:
-			all = append(all, link{"/policies/" + url.PathEscape(s.Value), s.Value, "a policy"})
+	return links(Near(found))
+}
+
+// Near spells suggestions as problems have them.
+func Near(found []index.Suggestion) []problem.Near {
+	var all []problem.Near
+	for _, one := range found {
+		kind := string(one.Field)
+		if kind == "id" {
+			kind = "record"
 		}
+		all = append(all, problem.Near{Kind: kind, Value: one.Value})
+	}
+	return all
+}
+
+// links lead to what is suggested.
+func links(near []problem.Near) []link {
+	folders := map[string]string{"record": "/records/", "case": "/cases/", "policy": "/policies/"}
+	var all []link
+	for _, one := range near {
+		all = append(all, link{folders[one.Kind] + url.PathEscape(one.Value), one.Value, "a " + one.Kind})
 	}
 	return all
 }

@@ -67,14 +67,14 @@ pids+=($!)
 cosigned() { curl -sf "$ledger/checkpoint" | grep -q 'witness.university.example'; }
 has() { [ "$(curl -sf "$1/checkpoint" | sed -n 2p)" = "$2" ]; } # has URL SIZE
 until_true cosigned
-until_true has "$copy" 16
+until_true has "$copy" 17
 docket-verify audit --policy trust.policy "$copy"
 docket-verify audit --policy trust.policy mirror
 
 # 4. The ledger grows, and the copy follows. A watchdog remembers what it showed.
 decide shown-to-all "$ledger"
-until_true has "$ledger" 17 # witnessed
-until_true has "$copy" 17
+until_true has "$ledger" 18 # witnessed
+until_true has "$copy" 18
 docket-verify watch --once --policy trust.policy --state watch --peer "$copy" "$ledger"
 
 # 5. To somebody else the operator shows another history, signed with the same key.
