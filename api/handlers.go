@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/docket-ledger/docket/api/client"
+	"github.com/docket-ledger/docket/api/openapi"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -232,6 +233,12 @@ func keyObject(k ledger.Key) client.Key {
 		answer.Revoked = &client.Revocation{Index: k.Revoked.Index, Reason: k.Revoked.Reason, Since: k.Revoked.Since}
 	}
 	return answer
+}
+
+// openapi answers with the description of the API.
+func (s *server) openapi(w *response, r *http.Request) error {
+	w.Header().Set("Cache-Control", fresh)
+	return replyConditional(w, r, typeJSON, tag(openapi.JSON), openapi.JSON)
 }
 
 // checkpoint answers with the newest witnessed head, or the newest signed one

@@ -113,6 +113,7 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("checkpoint", "/checkpoint", get(s.checkpoint))
 		serve("checkpoints", "/v1/checkpoints", get(s.checkpoints))
 		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
+		serve("openapi", "/openapi.json", get(s.openapi))
 		serve("index", "/", get(s.home))
 		if s.lookup != nil {
 			serve("counts", "/v1/counts", get(s.counts))
@@ -158,6 +159,7 @@ receipts and the log offline.
   GET  /checkpoint               the head of the log (c2sp.org/tlog-checkpoint): if it has witnesses,
                                  the newest that enough of them have cosigned
   GET  /tile/...                 the log itself (c2sp.org/tlog-tiles)
+  GET  /openapi.json             all of this in OpenAPI 3.1; /api shows it to people
   GET  /healthz /readyz /metrics for those who operate it
 `
 

@@ -38,6 +38,7 @@ func sitePages(p *web.Pages) []sitePage {
 		{"page.void", "/void", p.Void},
 		{"page.log", "/log", p.Log},
 		{"page.check", "/check", p.Check},
+		{"page.api", "/api", p.API},
 	}
 }
 
