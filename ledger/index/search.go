@@ -68,10 +68,10 @@ func (v view) dated(from, until record.Time) (*roaring.Bitmap, error) {
 	set := roaring.New()
 	err := v.between(low, high, func(key, row []byte) error {
 		if !slices.Contains(edges, string(key[:len(key)-2])) {
-			return or(set, row)
+			return addRow(set, chunkOf(key), row)
 		}
 		day := roaring.New()
-		if err := or(day, row); err != nil {
+		if err := addRow(day, chunkOf(key), row); err != nil {
 			return err
 		}
 		for it := day.Iterator(); it.HasNext(); {
@@ -162,7 +162,7 @@ func (x *Index) Search(ctx context.Context, q Query, p ledger.Page) (Found, erro
 
 // hit reads a record.
 func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
-	entries, err := x.log.Entries(ctx, index, 1)
+	entries, err := x.cfg.Log.Entries(ctx, index, 1)
 	if err != nil {
 		return Hit{}, err
 	}
@@ -175,9 +175,6 @@ func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
 	}
 	return h, nil
 }
-
-// maxCombined is how many combinations of values are counted.
-const maxCombined = 100_000
 
 // Count counts by fields, one to three; at most limit rows. Rows are sorted by count,
 // the largest first, then by value; by Month alone they are sorted by month. The error
@@ -198,7 +195,8 @@ func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Count
 			return err
 		}
 		out.Size, out.Total = v.size, int64(set.GetCardinality())
-		return v.count(&out, set, nil, by)
+		out.Rows, err = v.count(set, by)
+		return err
 	})
 	if err != nil {
 		return Counts{}, err
@@ -214,24 +212,4 @@ func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Count
 		out.Rows = out.Rows[:limit]
 	}
 	return out, nil
-}
-
-// count adds the rows of a set: the values so far, and those of the other fields.
-func (v view) count(out *Counts, set *roaring.Bitmap, values []string, by []Field) error {
-	return v.values(by[0], func(value string, some *roaring.Bitmap) error {
-		n := set.AndCardinality(some)
-		if n == 0 {
-			return nil
-		}
-		row := append(slices.Clone(values), value)
-		if len(by) > 1 {
-			some.And(set)
-			return v.count(out, some, row, by[1:])
-		}
-		if len(out.Rows) >= maxCombined {
-			return &QueryError{"by", fmt.Sprintf("there are more than %d combinations: name fewer fields, or filter", maxCombined)}
-		}
-		out.Rows = append(out.Rows, Count{Values: row, Count: int64(n)})
-		return nil
-	})
 }

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,20 +69,14 @@ func parseText(text string) ([]term, error) {
 	return terms, nil
 }
 
-// whole returns the words of a text without the parts of names, which words adds.
+// whole returns the words of a text without the parts of names.
 func whole(text string) []string {
 	var out []string
-	skip := 0
-	for _, w := range words(text) {
-		if skip > 0 {
-			skip--
-			continue
+	words(text, func(word string, part bool) {
+		if !part {
+			out = append(out, word)
 		}
-		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
-			skip = len(parts)
-		}
-		out = append(out, w)
-	}
+	})
 	return out
 }
 
@@ -153,7 +149,7 @@ func (v view) beginning(word string) (*roaring.Bitmap, error) {
 		if n > maxWords {
 			return &QueryError{"q", fmt.Sprintf("more than %d words begin with %q: write more of it", maxWords, word)}
 		}
-		return or(set, row)
+		return addRow(set, chunkOf(key), row)
 	})
 	return set, err
 }
@@ -163,39 +159,20 @@ func (v view) phrase(phrase []string, set *roaring.Bitmap) (*roaring.Bitmap, err
 	if n := set.GetCardinality(); n > maxLooks {
 		return nil, &QueryError{"q", fmt.Sprintf("%d records have the words of the phrase: that is too many to look through, add another word", n)}
 	}
-	out := roaring.New()
-	for it := set.Iterator(); it.HasNext(); {
-		index := it.Next()
-		text, err := get(v, textKey(int64(index)))
-		if err != nil {
-			return nil, err
-		}
-		if len(text) > 8 && containsPhrase(strings.Fields(string(text[8:])), phrase) {
-			out.Add(index)
+	it, err := v.NewIter(nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
+	}
+	out, sought := roaring.New(), []byte(" "+strings.Join(phrase, " ")+" ")
+	for numbers := set.Iterator(); numbers.HasNext() && err == nil; {
+		n := numbers.Next()
+		key := textKey(int64(n))
+		var row []byte
+		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
+			err = errors.Join(errDamaged, it.Error())
+		} else if row, err = it.ValueAndErr(); err == nil && bytes.Contains(row[min(8, len(row)):], sought) {
+			out.Add(n)
 		}
 	}
-	return out, nil
-}
-
-// containsPhrase reports whether a phrase stands in a text: the parts of a name come
-// after it there, and count as one place with it.
-func containsPhrase(text, phrase []string) bool {
-	var places []string
-	skip := 0
-	for _, w := range text {
-		if skip > 0 {
-			skip--
-			continue
-		}
-		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
-			skip = len(parts)
-		}
-		places = append(places, w)
-	}
-	for i := range places {
-		if i+len(phrase) <= len(places) && slices.Equal(places[i:i+len(phrase)], phrase) {
-			return true
-		}
-	}
-	return false
+	return out, errors.Join(err, it.Close())
 }
