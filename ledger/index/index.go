@@ -10,6 +10,7 @@
 //
 //	p <field> 0 <value> 0 <chunk>   records with a value of a field
 //	w <word> 0 <chunk>              records with a word, folded
+//	n <word> <word> 0 <chunk>       records with a short word before another
 //	d <day> <chunk>                 records that say they happened on a day
 //	t <index>                       when, in seconds, and the words of the record, folded and in their order
 //	i <id>                          index of a record ‖ case of an act

@@ -1,6 +1,10 @@
 package index
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics are what an Index counts.
 type metrics struct {
@@ -8,7 +12,7 @@ type metrics struct {
 	Lag    prometheus.GaugeFunc     // records in the log that are not
 	Anew   prometheus.Counter       // times it was made anew
 	Batch  prometheus.Histogram     // seconds to index what is new
-	Search *prometheus.HistogramVec // :: kind (search, count, near) -> seconds
+	Answer *prometheus.HistogramVec // :: kind (search, count, near) -> seconds
 }
 
 func newMetrics(lag func() Lag) *metrics {
@@ -21,13 +25,18 @@ func newMetrics(lag func() Lag) *metrics {
 			Help: "How often the index was made anew: damaged, of another version, or of another log."}),
 		Batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "docket_index_batch_seconds",
 			Help: "Time to index what is new in the log, until it is found.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 12)}),
-		Search: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "docket_index_answer_seconds",
+		Answer: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "docket_index_answer_seconds",
 			Help: "Time to answer, by kind.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)}, []string{"kind"}),
 	}
+}
+
+// answered notes an answer that was begun at a time.
+func (m *metrics) answered(kind string, start time.Time) {
+	m.Answer.WithLabelValues(kind).Observe(time.Since(start).Seconds())
 }
 
 // Collectors returns what is measured, to be registered.
 func (x *Index) Collectors() []prometheus.Collector {
 	m := x.metrics
-	return []prometheus.Collector{m.Size, m.Lag, m.Anew, m.Batch, m.Search}
+	return []prometheus.Collector{m.Size, m.Lag, m.Anew, m.Batch, m.Answer}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -27,6 +28,7 @@ func (x *Index) Near(_ context.Context, text string) ([]Suggestion, error) {
 	if len(text) < 3 || len(text) > maxValue {
 		return nil, nil
 	}
+	defer x.metrics.answered("near", time.Now())
 	var near []candidate
 	err := x.viewed(func(v view) error {
 		for _, f := range []Field{Case, Policy} {

@@ -13,6 +13,7 @@ import (
 
 func fieldKey(f Field, value string) string { return "p" + string(f) + "\x00" + value + "\x00" }
 func wordKey(word string) string            { return "w" + word + "\x00" }
+func pairKey(pair string) string            { return "n" + pair + "\x00" }
 
 // dayKey sorts days before 1970 first: the sign is turned round.
 func dayKey(t record.Time) string {
@@ -32,15 +33,15 @@ func idKey(id record.ID) []byte { return []byte("i" + string(id)) }
 type batch struct {
 	db   *pebble.DB
 	rows *pebble.Batch
-	// fields and words are the numbers that postings get, of one chunk.
-	fields, words map[string][]uint16
-	chunk         uint16
-	cases         map[record.ID]string
-	holders       map[string]string
+	// fields, words and pairs are the numbers that postings get, of one chunk.
+	fields, words, pairs map[string][]uint16
+	chunk                uint16
+	cases                map[record.ID]string
+	holders              map[string]string
 }
 
 func newBatch(db *pebble.DB, first int64) *batch {
-	return &batch{db: db, rows: db.NewBatch(), fields: map[string][]uint16{}, words: map[string][]uint16{}, chunk: uint16(first >> 16),
+	return &batch{db: db, rows: db.NewBatch(), fields: map[string][]uint16{}, words: map[string][]uint16{}, pairs: map[string][]uint16{}, chunk: uint16(first >> 16),
 		cases: map[record.ID]string{}, holders: map[string]string{}}
 }
 
@@ -87,6 +88,9 @@ func (b *batch) put(e ledger.Entry, d *doc) error {
 	for _, w := range d.words {
 		post(b.words, w, n)
 	}
+	for _, pair := range d.pairs {
+		post(b.pairs, pair, n)
+	}
 	if d.time != 0 {
 		post(b.fields, dayKey(d.time), n)
 	}
@@ -121,8 +125,12 @@ func (b *batch) flush() error {
 	for word, numbers := range b.words {
 		write(wordKey(word), numbers)
 	}
+	for pair, numbers := range b.pairs {
+		write(pairKey(pair), numbers)
+	}
 	clear(b.fields)
 	clear(b.words)
+	clear(b.pairs)
 	return errors.Join(errs...)
 }
 

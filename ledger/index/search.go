@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -113,6 +114,7 @@ func after(q Query, text string) (last int64, ok bool, err error) {
 // Search returns a page of what a query finds. The error is a *QueryError if the
 // query or the cursor is at fault.
 func (x *Index) Search(ctx context.Context, q Query, p ledger.Page) (Found, error) {
+	defer x.metrics.answered("search", time.Now())
 	var out Found
 	var page []int64
 	last, begun, err := after(q, p.After)
@@ -180,6 +182,7 @@ func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
 // the largest first, then by value; by Month alone they are sorted by month. The error
 // is a *QueryError if the query is at fault, or has too many combinations.
 func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Counts, error) {
+	defer x.metrics.answered("count", time.Now())
 	var out Counts
 	if len(by) < 1 || len(by) > 3 {
 		return out, &QueryError{"by", fmt.Sprintf("%d fields are named to count by: name one to three, as in by=action,month", len(by))}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/rivo/uniseg"
@@ -56,6 +57,9 @@ func cut(word string) string {
 // fold takes away what people leave out when they search: letter case, marks on
 // letters, and characters that are not seen.
 func fold(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return strings.ToLower(text) // the same, and fast
+	}
 	text = norm.NFKD.String(cases.Fold().String(text))
 	if strings.IndexFunc(text, unseen) < 0 {
 		return text
@@ -113,6 +117,7 @@ const textEnd = "|"
 type doc struct {
 	values map[Field][]string
 	words  []string // of all texts, with the parts of names
+	pairs  []string // of short words that stand next to each other in a text
 	text   string   // the words without those parts, in their order, with textEnd after each text and a space around each
 	time   record.Time
 	// of holds the case of an act, speaksOf the acts that another record speaks of,
@@ -122,15 +127,28 @@ type doc struct {
 	holders  map[string]string
 }
 
+// isPair reports whether two words are both so short that many records have them, as
+// articles are, and the characters of Chinese and Japanese: what stands next to each
+// other of these is indexed, what of longer ones is looked for in the texts.
+func isPair(a, b string) bool { return isShort(a) && isShort(b) }
+
+func isShort(word string) bool { return word != "" && utf8.RuneCountInString(word) <= 5 }
+
 // write notes the words of texts.
 func (d *doc) write(texts []string) {
 	var all strings.Builder
 	for _, text := range texts {
+		before := ""
 		words(text, func(word string, part bool) {
 			d.words = append(d.words, word)
-			if !part {
-				all.WriteString(" " + word)
+			if part {
+				return
 			}
+			all.WriteString(" " + word)
+			if isPair(before, word) {
+				d.pairs = append(d.pairs, before+" "+word)
+			}
+			before = word
 		})
 		all.WriteString(" " + textEnd)
 	}

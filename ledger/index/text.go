@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -15,7 +17,7 @@ const (
 	maxText  = 400    // bytes
 	maxTerms = 20     // words and phrases
 	maxWords = 5_000  // of the index, that begin with one word*
-	maxLooks = 20_000 // records that are looked through for a phrase
+	maxLooks = 10_000 // records that are looked through for a phrase
 )
 
 // A term is a part of a text that is searched for.
@@ -115,25 +117,32 @@ func (v view) matching(text string) (*roaring.Bitmap, error) {
 
 // term returns the records with a term; of a phrase those within, if that is set.
 func (v view) term(t term, within *roaring.Bitmap) (*roaring.Bitmap, error) {
-	if t.prefix && len(t.words) == 1 {
+	if len(t.words) == 1 && t.prefix {
 		return v.beginning(t.words[0])
 	}
-	var set *roaring.Bitmap
-	if within != nil {
-		set = within.Clone()
-	}
-	for _, w := range t.words {
-		some, err := v.posting(wordKey(w))
-		if err != nil {
-			return nil, err
-		}
-		if set == nil {
-			set = some
-		} else {
-			set.And(some)
-		}
-	}
 	if len(t.words) == 1 {
+		return v.posting(wordKey(t.words[0]))
+	}
+	set, exact := within, len(t.words) == 2
+	for i, word := range t.words {
+		names := []string{wordKey(word)}
+		if i > 0 && isPair(t.words[i-1], word) {
+			names = append(names, pairKey(t.words[i-1]+" "+word))
+		} else if i > 0 {
+			exact = false
+		}
+		for _, name := range names {
+			some, err := v.posting(name)
+			if err != nil {
+				return nil, err
+			}
+			if set != nil {
+				some.And(set)
+			}
+			set = some
+		}
+	}
+	if exact {
 		return set, nil
 	}
 	return v.phrase(t.words, set)
@@ -154,25 +163,47 @@ func (v view) beginning(word string) (*roaring.Bitmap, error) {
 	return set, err
 }
 
-// phrase returns those of some records in which words stand next to each other.
+// phrase returns those of some records in whose texts words stand next to each other.
 func (v view) phrase(phrase []string, set *roaring.Bitmap) (*roaring.Bitmap, error) {
 	if n := set.GetCardinality(); n > maxLooks {
 		return nil, &QueryError{"q", fmt.Sprintf("%d records have the words of the phrase: that is too many to look through, add another word", n)}
 	}
+	sought, numbers := []byte(" "+strings.Join(phrase, " ")+" "), set.ToArray()
+	var mu sync.Mutex
+	var looking sync.WaitGroup
+	var errs []error
+	out := roaring.New()
+	for part := range slices.Chunk(numbers, max(len(numbers)/runtime.GOMAXPROCS(0)+1, 100)) {
+		looking.Go(func() {
+			have, err := v.having(sought, part)
+			mu.Lock()
+			defer mu.Unlock()
+			out.AddMany(have)
+			errs = append(errs, err)
+		})
+	}
+	looking.Wait()
+	return out, errors.Join(errs...)
+}
+
+// having returns those of some records whose texts have a piece.
+func (v view) having(piece []byte, numbers []uint32) (have []uint32, err error) {
 	it, err := v.NewIter(nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the index: %w", err)
 	}
-	out, sought := roaring.New(), []byte(" "+strings.Join(phrase, " ")+" ")
-	for numbers := set.Iterator(); numbers.HasNext() && err == nil; {
-		n := numbers.Next()
+	for _, n := range numbers {
 		key := textKey(int64(n))
-		var row []byte
 		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
-			err = errors.Join(errDamaged, it.Error())
-		} else if row, err = it.ValueAndErr(); err == nil && bytes.Contains(row[min(8, len(row)):], sought) {
-			out.Add(n)
+			return nil, errors.Join(errDamaged, it.Close())
+		}
+		row, err := it.ValueAndErr()
+		if err != nil {
+			return nil, errors.Join(err, it.Close())
+		}
+		if bytes.Contains(row[min(8, len(row)):], piece) {
+			have = append(have, n)
 		}
 	}
-	return out, errors.Join(err, it.Close())
+	return have, it.Close()
 }

@@ -155,6 +155,8 @@ func (v *varied) begin() *variedCase {
 			(*varied).correct, (*varied).export, (*varied).erase)
 	case n < 92:
 		c.layer = "security"
+		name := fmt.Sprintf("u%d-%s", v.cases, domain) // an emergency is not repeated
+		c.subject = record.Subject{Ref: Ref(name), Type: "domain", Name: name}
 		c.plan = steps((*varied).urgent)
 	case n < 98:
 		c.plan = steps((*varied).try)
