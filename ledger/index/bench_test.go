@@ -12,7 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,7 +136,7 @@ func rebuilt(b *testing.B, dir string) *index.Index {
 
 // resident is how much memory this process has, in bytes; 0 where that is unknown.
 func resident() int64 {
-	runtime.GC()
+	debug.FreeOSMemory()
 	status, _ := os.ReadFile("/proc/self/status")
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	kb, _ := strconv.ParseInt(strings.Fields(rest + " 0")[0], 10, 64)

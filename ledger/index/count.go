@@ -6,8 +6,8 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
-// maxCombined is how many combinations of values are counted.
-const maxCombined = 100_000
+// maxCombined is how many combinations of values of two or three fields are counted.
+const maxCombined = 50_000
 
 // A combination is the places of values, of one to three fields.
 type combination [3]uint32
@@ -26,20 +26,18 @@ type link struct{ value, next uint32 }
 // column reads a field for the records of a set.
 func (v view) column(f Field, set *roaring.Bitmap) (*column, error) {
 	c := &column{first: make([]uint32, v.size), chain: make([]link, 1)}
-	err := v.values(f, func(value string, some *roaring.Bitmap) error {
-		some.And(set)
-		if some.IsEmpty() {
-			return nil
-		}
-		for it := some.Iterator(); it.HasNext(); {
-			n := it.Next()
-			c.chain = append(c.chain, link{uint32(len(c.values)), c.first[n]})
+	return c, v.field(f, func(value []byte, chunk uint16, row []byte) error {
+		return eachOf(chunk, row, func(n uint32) {
+			if int64(n) >= v.size || !set.Contains(n) {
+				return
+			}
+			if last := len(c.values) - 1; last < 0 || c.values[last] != string(value) {
+				c.values = append(c.values, string(value))
+			}
+			c.chain = append(c.chain, link{uint32(len(c.values) - 1), c.first[n]})
 			c.first[n] = uint32(len(c.chain) - 1)
-		}
-		c.values = append(c.values, value)
-		return nil
+		})
 	})
-	return c, err
 }
 
 // count returns how many records of a set have each combination of values.
@@ -50,7 +48,7 @@ func (v view) count(set *roaring.Bitmap, by []Field) ([]Count, error) {
 			if n := set.AndCardinality(some); n > 0 {
 				rows = append(rows, Count{Values: []string{value}, Count: int64(n)})
 			}
-			return tooMany(len(rows))
+			return nil
 		})
 		return rows, err
 	}
@@ -64,8 +62,8 @@ func (v view) count(set *roaring.Bitmap, by []Field) ([]Count, error) {
 	counts := map[combination]int64{}
 	for it := set.Iterator(); it.HasNext(); {
 		combine(counts, columns, it.Next(), 0, combination{})
-		if err := tooMany(len(counts)); err != nil {
-			return nil, err
+		if len(counts) > maxCombined {
+			return nil, &QueryError{"by", fmt.Sprintf("there are more than %d combinations: name fewer fields, or filter", maxCombined)}
 		}
 	}
 	rows := make([]Count, 0, len(counts))
@@ -77,13 +75,6 @@ func (v view) count(set *roaring.Bitmap, by []Field) ([]Count, error) {
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-func tooMany(combinations int) error {
-	if combinations <= maxCombined {
-		return nil
-	}
-	return &QueryError{"by", fmt.Sprintf("there are more than %d combinations: name fewer fields, or filter", maxCombined)}
 }
 
 // combine counts the combinations of values of a record, those of the columns before i

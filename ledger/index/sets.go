@@ -28,12 +28,12 @@ func fewRow(numbers []uint16) []byte {
 	return row
 }
 
-// addRow adds the numbers of a row of a chunk to a set.
-func addRow(set *roaring.Bitmap, chunk uint16, row []byte) error {
+// eachOf calls use with the numbers of a row of a chunk, in their order.
+func eachOf(chunk uint16, row []byte, use func(n uint32)) error {
 	switch {
 	case len(row) > 0 && row[0] == rowFew && len(row)%2 == 1:
 		for i := 1; i < len(row); i += 2 {
-			set.Add(uint32(chunk)<<16 | uint32(binary.BigEndian.Uint16(row[i:])))
+			use(uint32(chunk)<<16 | uint32(binary.BigEndian.Uint16(row[i:])))
 		}
 		return nil
 	case len(row) > 1 && row[0] == rowMany:
@@ -41,10 +41,25 @@ func addRow(set *roaring.Bitmap, chunk uint16, row []byte) error {
 		if err := some.UnmarshalBinary(row[1:]); err != nil {
 			return fmt.Errorf("%w: %w", errDamaged, err)
 		}
-		set.Or(some)
+		for it := some.Iterator(); it.HasNext(); {
+			use(it.Next())
+		}
 		return nil
 	}
 	return errDamaged
+}
+
+// addRow adds the numbers of a row of a chunk to a set.
+func addRow(set *roaring.Bitmap, chunk uint16, row []byte) error {
+	if len(row) > 1 && row[0] == rowMany { // many at once
+		some := roaring.New()
+		if err := some.UnmarshalBinary(row[1:]); err != nil {
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		set.Or(some)
+		return nil
+	}
+	return eachOf(chunk, row, set.Add)
 }
 
 // setRow is the row of a set of one chunk.

@@ -132,7 +132,7 @@ type doc struct {
 // other of these is indexed, what of longer ones is looked for in the texts.
 func isPair(a, b string) bool { return isShort(a) && isShort(b) }
 
-func isShort(word string) bool { return word != "" && utf8.RuneCountInString(word) <= 5 }
+func isShort(word string) bool { return word != "" && utf8.RuneCountInString(word) <= 6 }
 
 // write notes the words of texts.
 func (d *doc) write(texts []string) {

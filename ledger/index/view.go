@@ -98,28 +98,46 @@ func (v view) between(low, high string, use func(key, value []byte) error) error
 	return errors.Join(err, it.Error(), it.Close())
 }
 
+// field calls use with each row of a field: a value, a chunk, and the records with it.
+// Values are in their order; use must not keep them.
+func (v view) field(f Field, use func(value []byte, chunk uint16, row []byte) error) error {
+	prefix := "p" + string(f) + "\x00"
+	return v.between(prefix, prefix[:len(prefix)-1]+"\x01", func(key, row []byte) error {
+		return use(key[len(prefix):len(key)-3], chunkOf(key), row)
+	})
+}
+
+// names calls use with each value of a field, in their order.
+func (v view) names(f Field, use func(value string) error) error {
+	var last []byte
+	return v.field(f, func(value []byte, _ uint16, _ []byte) error {
+		if bytes.Equal(value, last) {
+			return nil
+		}
+		last = append(last[:0], value...)
+		return use(string(value))
+	})
+}
+
 // values calls use with each value of a field, in their order, and its records, which
 // use must not keep.
 func (v view) values(f Field, use func(value string, set *roaring.Bitmap) error) error {
-	prefix := "p" + string(f) + "\x00"
-	var value []byte
+	var last []byte
 	set := roaring.New()
-	err := v.between(prefix, prefix[:len(prefix)-1]+"\x01", func(key, row []byte) error {
-		chunk := chunkOf(key)
-		key = key[len(prefix) : len(key)-3]
-		if !bytes.Equal(key, value) {
+	err := v.field(f, func(value []byte, chunk uint16, row []byte) error {
+		if !bytes.Equal(value, last) {
 			if !set.IsEmpty() {
-				if err := use(string(value), set); err != nil {
+				if err := use(string(last), set); err != nil {
 					return err
 				}
 			}
-			value = append(value[:0], key...)
+			last = append(last[:0], value...)
 			set.Clear()
 		}
 		return addRow(set, chunk, row)
 	})
 	if err == nil && !set.IsEmpty() {
-		err = use(string(value), set)
+		err = use(string(last), set)
 	}
 	return err
 }
