@@ -190,7 +190,11 @@ func BenchmarkSearch(b *testing.B) {
 		}
 		b.Run(test.name, func(b *testing.B) {
 			var total int64
+			text, spaces := q.Text, 0
 			for b.Loop() {
+				if spaces = (spaces + 1) % 100; text != "" { // else it is remembered
+					q.Text = text + strings.Repeat(" ", spaces)
+				}
 				found, err := x.Search(b.Context(), q, p)
 				if err != nil {
 					b.Fatal(err)

@@ -75,6 +75,8 @@ type Index struct {
 	gate sync.RWMutex // held by who reads db; taken to replace it
 	db   *pebble.DB   // nil once closed
 
+	recent recent
+
 	mu    sync.Mutex
 	size  int64 // records seen
 	last  record.ID

@@ -88,6 +88,19 @@ func (v view) matching(text string) (*roaring.Bitmap, error) {
 	if err != nil || len(terms) == 0 {
 		return nil, err
 	}
+	if set := v.recent.get(v.size, text); set != nil {
+		return set, nil
+	}
+	set, err := v.with(terms)
+	if err == nil {
+		v.recent.put(v.size, text, set)
+	}
+	return set, err
+}
+
+// with returns the records with what is searched for, one term at least that is to
+// occur.
+func (v view) with(terms []term) (*roaring.Bitmap, error) {
 	var set *roaring.Bitmap
 	for _, t := range terms { // those that are to occur first
 		if t.not {

@@ -15,7 +15,8 @@ import (
 // A view is the index after one batch.
 type view struct {
 	*pebble.Snapshot
-	size int64
+	size   int64
+	recent *recent
 }
 
 // viewed calls use with a view. The error is ErrAnew if what it reads is damaged.
@@ -28,7 +29,7 @@ func (x *Index) viewed(use func(v view) error) error {
 	s := x.db.NewSnapshot()
 	size, _, err := readCursor(s)
 	if err == nil {
-		err = use(view{s, size})
+		err = use(view{s, size, &x.recent})
 	}
 	if errors.Is(err, errDamaged) || pebble.IsCorruptionError(err) {
 		x.met(err)
