@@ -81,6 +81,8 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusBadRequest, problem.BadQuery, query.Error())
 	case errors.Is(err, errBehind):
 		return unavailable(problem.Busy, errBehind, time.Second)
+	case errors.Is(err, index.ErrAnew):
+		return unavailable(problem.Busy, index.ErrAnew, 10*time.Second)
 	case errors.Is(err, errStreams):
 		return unavailable(problem.Busy, errStreams, 10*time.Second)
 	case errors.Is(err, errCaseLarge):

@@ -74,6 +74,7 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 		PublicURL: set.public, Limits: set.limits}
 	if dir.Index != nil {
 		opt.Index = dir.Index
+		opt.Registry.MustRegister(dir.Index.Collectors()...)
 	}
 	site := api.NewSite(dir.Ledger, opt)
 	ctl, err := openControl(set.data, (&operator{dir: dir, since: time.Now()}).handler())

@@ -1,14 +1,18 @@
 package index_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +26,10 @@ import (
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-var records = flag.Int("records", 2000, "`number` of records in the ledger of the benchmarks")
+var (
+	records = flag.Int("records", 2000, "`number` of records in the ledger of the benchmarks")
+	logFile = flag.String("log", "", "`file` that keeps that ledger: read if it is there, else written")
+)
 
 // A log keeps entries in memory: what is measured is the index.
 type kept []ledger.Entry
@@ -47,26 +54,12 @@ var varied struct {
 func variedIndex(b *testing.B) *index.Index {
 	varied.once.Do(func() {
 		start := time.Now()
-		w := ledgertest.NewVaried(b, *records)
-		for {
-			more, err := w.Ledger.Entries(b.Context(), int64(len(varied.log)), 1000)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if len(more) == 0 {
-				break
-			}
-			varied.log = append(varied.log, more...)
-		}
+		varied.log = variedLog(b)
 		bytes := 0
 		for _, e := range varied.log {
 			bytes += len(e.Record)
 		}
-		fmt.Printf("%d records, %d MB, logged in %s\n", len(varied.log), bytes>>20, time.Since(start).Round(time.Second))
-		w.Close()
-		if to := os.Getenv("DOCKET_VARIED"); to != "" { // for a comparison
-			write(b, to, varied.log)
-		}
+		fmt.Printf("%d records, %d MB, logged or read in %s\n", len(varied.log), bytes>>20, time.Since(start).Round(time.Second))
 		var err error
 		if varied.dir, err = os.MkdirTemp("", "index"); err != nil {
 			b.Fatal(err)
@@ -81,18 +74,52 @@ func variedIndex(b *testing.B) *index.Index {
 	return varied.x
 }
 
-// write writes the records into a file, one a line.
+// variedLog returns the records of the varied ledger: those in --log, if the file is
+// there.
+func variedLog(b *testing.B) (log kept) {
+	if f, err := os.Open(*logFile); err == nil {
+		defer f.Close()
+		for d := json.NewDecoder(f); ; {
+			var e ledger.Entry
+			if err := d.Decode(&e); err == io.EOF {
+				return log
+			} else if err != nil {
+				b.Fatal(err)
+			}
+			log = append(log, e)
+		}
+	}
+	w := ledgertest.NewVaried(b, *records)
+	defer w.Close()
+	for {
+		more, err := w.Ledger.Entries(b.Context(), int64(len(log)), 1000)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(more) == 0 {
+			break
+		}
+		log = append(log, more...)
+	}
+	if *logFile != "" {
+		write(b, *logFile, log)
+	}
+	return log
+}
+
+// write writes a log into a file, an entry a line.
 func write(b *testing.B, path string, log kept) {
 	f, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)
 	}
+	out := bufio.NewWriter(f)
 	for _, e := range log {
-		if _, err := f.Write(append(e.Record, '\n')); err != nil {
+		if err := json.NewEncoder(out).Encode(e); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(out.Flush(), f.Close()); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -109,7 +136,7 @@ func rebuilt(b *testing.B, dir string) *index.Index {
 
 // resident is how much memory this process has, in bytes; 0 where that is unknown.
 func resident() int64 {
-	runtime.GC()
+	debug.FreeOSMemory()
 	status, _ := os.ReadFile("/proc/self/status")
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	kb, _ := strconv.ParseInt(strings.Fields(rest + " 0")[0], 10, 64)
@@ -163,7 +190,11 @@ func BenchmarkSearch(b *testing.B) {
 		}
 		b.Run(test.name, func(b *testing.B) {
 			var total int64
+			text, spaces := q.Text, 0
 			for b.Loop() {
+				if spaces = (spaces + 1) % 100; text != "" { // else it is remembered
+					q.Text = text + strings.Repeat(" ", spaces)
+				}
 				found, err := x.Search(b.Context(), q, p)
 				if err != nil {
 					b.Fatal(err)

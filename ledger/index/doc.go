@@ -16,9 +16,9 @@ type known interface {
 	holderOf(kid string) (string, error)
 }
 
-// read returns what the index knows of a record. One that can't be opened is found by
-// its standing alone.
-func read(e ledger.Entry, before known) (*doc, *record.Unverified, error) {
+// read returns what the index knows of a record by itself; place adds the rest. One that
+// can't be opened is found by its standing alone.
+func read(e ledger.Entry) *doc {
 	d := &doc{values: map[Field][]string{}, holders: map[string]string{}}
 	standing := "effective"
 	if !e.Standing.Effective() {
@@ -33,17 +33,15 @@ func read(e ledger.Entry, before known) (*doc, *record.Unverified, error) {
 	}
 	u, err := record.Parse(e.Record)
 	if err != nil {
-		return d, nil, nil
+		return d
 	}
 	written, err := payloadTexts(u.PayloadBytes())
 	if err != nil {
-		return d, u, nil
+		return d
 	}
-	for _, text := range written {
-		d.words = append(append(d.words, words(text)...), textEnd)
-	}
-	if err := d.signers(u, before); err != nil {
-		return nil, nil, err
+	d.write(written)
+	for _, h := range u.Headers() {
+		d.add(Signer, h.KID)
 	}
 	d.payload(u.Payload())
 	d.time = TimeOf(u)
@@ -51,7 +49,8 @@ func read(e ledger.Entry, before known) (*doc, *record.Unverified, error) {
 	if e.Standing.Effective() {
 		d.enrols(u.Payload())
 	}
-	return d, u, d.place(u.Payload(), before)
+	d.cites(u.Payload())
+	return d
 }
 
 // TimeOf returns when a record says that it happened.
@@ -71,18 +70,6 @@ func TimeOf(u *record.Unverified) record.Time {
 	return record.Time(newest)
 }
 
-func (d *doc) signers(u *record.Unverified, before known) error {
-	for _, h := range u.Headers() {
-		d.add(Signer, h.KID)
-		holder, err := before.holderOf(h.KID)
-		if err != nil {
-			return err
-		}
-		d.add(Holder, holder)
-	}
-	return nil
-}
-
 // enrols notes whose keys a record enrols.
 func (d *doc) enrols(p record.Payload) {
 	switch p := p.(type) {
@@ -97,8 +84,8 @@ func (d *doc) enrols(p record.Payload) {
 	}
 }
 
-// place notes the case of a record, and what it is about.
-func (d *doc) place(p record.Payload, before known) error {
+// cites notes the case of a record, and what it is about.
+func (d *doc) cites(p record.Payload) {
 	cited := record.Cited(p)
 	if act, ok := p.(record.Act); ok {
 		name, prev := act.Place()
@@ -111,13 +98,26 @@ func (d *doc) place(p record.Payload, before known) error {
 	}
 	switch p.(type) {
 	case *record.Erratum, *record.Execution, *record.Export, *record.Erasure:
-		for _, id := range cited {
-			name, err := before.caseOf(id)
-			if err != nil {
-				return err
-			}
-			d.add(Case, name)
+		d.speaksOf = cited
+	}
+}
+
+// place notes what only earlier records tell: who holds the keys that signed, and the
+// cases of the acts that it speaks of.
+func (d *doc) place(before known) error {
+	for _, kid := range d.values[Signer] {
+		holder, err := before.holderOf(kid)
+		if err != nil {
+			return err
 		}
+		d.add(Holder, holder)
+	}
+	for _, id := range d.speaksOf {
+		name, err := before.caseOf(id)
+		if err != nil {
+			return err
+		}
+		d.add(Case, name)
 	}
 	return nil
 }

@@ -5,23 +5,24 @@
 // any time. Nobody who records waits for it.
 //
 // It is a Pebble database. Records are numbered as in the log, and a posting is the
-// set of the numbers that have something in common, as roaring bitmaps in chunks of
-// 65,536 numbers, so that a new record touches the last chunk only:
+// set of the numbers that have something in common, in chunks of 65,536 numbers, so
+// that a new record adds to the last chunk only:
 //
 //	p <field> 0 <value> 0 <chunk>   records with a value of a field
 //	w <word> 0 <chunk>              records with a word, folded
+//	n <word> <word> 0 <chunk>       records with a short word before another
 //	d <day> <chunk>                 records that say they happened on a day
 //	t <index>                       when, in seconds, and the words of the record, folded and in their order
-//	i <id>                          index of a record
-//	k <id>                          case of an act
+//	i <id>                          index of a record ‖ case of an act
 //	h <kid>                         pseudonym of the holder of a key
 //	c                               cursor: how many records it has seen ‖ id of the last
 //	v                               version of these rows; another one is made anew
+//
+// docs/notes/index.md says why it is not a search library.
 package index
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,10 +42,7 @@ import (
 const formatVersion pebble.FormatMajorVersion = 24
 
 // version is that of the rows, and of the words in them.
-const version = "1"
-
-// batchSize is how many records are indexed at once.
-const batchSize = 1024
+const version = "2"
 
 // A Log is what is followed. *ledger.Ledger is one.
 type Log interface {
@@ -71,19 +69,34 @@ type Config struct {
 
 // An Index answers what is looked up. Its methods may be used concurrently.
 type Index struct {
-	db  *pebble.DB
-	log Log
-	out *slog.Logger
+	cfg     Config
+	metrics *metrics
+
+	gate sync.RWMutex // held by who reads db; taken to replace it
+	db   *pebble.DB   // nil once closed
+
+	recent recent
 
 	mu    sync.Mutex
 	size  int64 // records seen
 	last  record.ID
-	grown chan struct{} // closed when size grows
+	grown chan struct{} // closed when size changes, or err is set
 	err   error         // that ended Run
+
+	damage chan error // what a reader met, for Run
 }
 
+// ErrAnew says that an answer met damage, and that the index is made anew: soon it
+// answers again.
+var ErrAnew = errors.New("the index is damaged and is being made anew")
+
+var (
+	errDamaged = errors.New("a row of the index is damaged")
+	errClosed  = errors.New("the index is closed")
+)
+
 // Open opens the index in a directory, or makes an empty one. One of another version,
-// of another log, or a damaged one is made anew.
+// of another log, or a damaged one is made anew, which the logger is told.
 func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -91,132 +104,125 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if cfg.FS == nil {
 		cfg.FS = vfs.Default
 	}
-	x, err := open(ctx, cfg)
-	if err == nil {
-		return x, nil
+	x := &Index{cfg: cfg, grown: make(chan struct{}), damage: make(chan error, 1)}
+	x.metrics = newMetrics(x.Lag)
+	err := x.open(ctx)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, errFull) {
+		err = x.anew(ctx, err)
 	}
-	if ctx.Err() != nil || errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("open the index in %s: %w", cfg.Dir, err)
-	}
-	cfg.Logger.Warn("the index is made anew", slog.Any("error", err))
-	if err := cfg.FS.RemoveAll(cfg.Dir); err != nil {
-		return nil, fmt.Errorf("remove the index: %w", err)
-	}
-	if x, err = open(ctx, cfg); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("open the index in %s: %w", cfg.Dir, err)
 	}
 	return x, nil
 }
 
-func open(ctx context.Context, cfg Config) (*Index, error) {
-	opts := &pebble.Options{FS: cfg.FS, Cache: cfg.Cache, FormatMajorVersion: formatVersion, Logger: logger{cfg.Logger}, MemTableSize: 16 << 20}
+// anew deletes the database and opens an empty one.
+func (x *Index) anew(ctx context.Context, why error) error {
+	x.cfg.Logger.Warn("the index is made anew", slog.Any("error", why))
+	x.metrics.Anew.Inc()
+	x.gate.Lock()
+	defer x.gate.Unlock()
+	if x.db != nil {
+		_ = x.db.Close() // it may be what is broken
+		x.db = nil
+	}
+	select {
+	case <-x.damage: // of the old one
+	default:
+	}
+	if err := x.cfg.FS.RemoveAll(x.cfg.Dir); err != nil {
+		return err
+	}
+	return x.open(ctx)
+}
+
+// open opens the database and reads its cursor.
+func (x *Index) open(ctx context.Context) error {
+	if err := x.room(); err != nil {
+		return err
+	}
+	opts := &pebble.Options{FS: x.cfg.FS, Cache: x.cfg.Cache, FormatMajorVersion: formatVersion, Logger: logger{x.cfg.Logger},
+		MemTableSize: 16 << 20, Merger: merger,
+		// What is lost with the memory is indexed again, and a full disk
+		// ends nothing.
+		DisableWAL: true,
+		// Without it Pebble ends the process.
+		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) { x.met(info.Details) }},
+	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	db, err := pebble.Open(cfg.Dir, opts)
-	if err != nil {
-		return nil, err
-	}
-	x := &Index{db: db, log: cfg.Log, out: cfg.Logger, grown: make(chan struct{})}
-	if err := x.load(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return x, nil
-}
-
-// load reads the cursor, and sees that it is of this log.
-func (x *Index) load(ctx context.Context) error {
-	made, err := get(x.db, []byte("v"))
+	db, err := pebble.Open(x.cfg.Dir, opts)
 	if err != nil {
 		return err
 	}
-	cursor, err := get(x.db, []byte("c"))
-	switch {
-	case err != nil:
-		return err
-	case made == nil && cursor == nil:
-		return x.db.Set([]byte("v"), []byte(version), pebble.NoSync)
-	case string(made) != version:
-		return fmt.Errorf("it has version %.10q, want %s", made, version)
-	case cursor == nil:
-		return nil
-	case len(cursor) <= 8:
-		return errDamaged
-	}
-	x.size, x.last = int64(binary.BigEndian.Uint64(cursor)), record.ID(cursor[8:])
-	entries, err := x.log.Entries(ctx, x.size-1, 1)
+	size, last, err := x.load(ctx, db)
 	if err != nil {
-		return err
+		return errors.Join(err, db.Close())
 	}
-	if len(entries) == 0 || entries[0].ID != x.last {
-		return fmt.Errorf("it is of another log: record %d is not %s there", x.size-1, x.last)
-	}
+	x.db = db
+	x.reached(size, last)
 	return nil
 }
 
-var errDamaged = errors.New("a row of the index is damaged: docketd reindex makes it anew")
+// load reads the cursor, and sees that it is of this log.
+func (x *Index) load(ctx context.Context, db *pebble.DB) (size int64, last record.ID, err error) {
+	made, err := get(db, []byte("v"))
+	if err == nil {
+		size, last, err = readCursor(db)
+	}
+	switch {
+	case err != nil:
+		return 0, "", err
+	case made == nil && size == 0:
+		return 0, "", db.Set([]byte("v"), []byte(version), pebble.NoSync)
+	case string(made) != version:
+		return 0, "", fmt.Errorf("it has version %.10q, want %s", made, version)
+	case size == 0:
+		return 0, "", nil
+	}
+	entries, err := x.cfg.Log.Entries(ctx, size-1, 1)
+	if err != nil {
+		return 0, "", err
+	}
+	if len(entries) == 0 || entries[0].ID != last {
+		return 0, "", fmt.Errorf("it is of another log: record %d is not %s there", size-1, last)
+	}
+	return size, last, nil
+}
 
-// Close closes the database; Run has ended before.
-func (x *Index) Close() error { return x.db.Close() }
+// reached notes how far the index goes, and wakes those who wait for it.
+func (x *Index) reached(size int64, last record.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.size, x.last = size, last
+	close(x.grown)
+	x.grown = make(chan struct{})
+}
 
-// Run follows the log until ctx ends, which is no error.
-func (x *Index) Run(ctx context.Context) error {
-	for {
-		n, err := x.Catch(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			x.mu.Lock()
-			x.err = err
-			close(x.grown)
-			x.grown = make(chan struct{})
-			x.mu.Unlock()
-			return fmt.Errorf("index: %w", err)
-		}
-		if n > 0 {
-			continue
-		}
-		select {
-		case <-x.log.Grown(x.Lag().Size):
-		case <-ctx.Done():
-			return nil
-		}
+// met notes damage that was met, for Run to make the index anew.
+func (x *Index) met(damage error) {
+	select {
+	case x.damage <- damage:
+	default: // it will
 	}
 }
 
-// Catch indexes the next records, at most a batch, and returns how many. Run does it
-// all the time; only one may.
-func (x *Index) Catch(ctx context.Context) (int, error) {
-	entries, err := x.log.Entries(ctx, x.size, batchSize)
-	if err != nil || len(entries) == 0 {
-		return 0, err
+// Close closes the database; Run has ended before.
+func (x *Index) Close() error {
+	x.gate.Lock()
+	defer x.gate.Unlock()
+	if x.db == nil {
+		return nil
 	}
-	b := newBatch(x.db)
-	for _, e := range entries {
-		d, _, err := read(e, b)
-		if err != nil {
-			return 0, err
-		}
-		if err := b.put(e, d); err != nil {
-			return 0, err
-		}
-	}
-	last := entries[len(entries)-1]
-	if err := b.commit(last); err != nil {
-		return 0, err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.size, x.last = last.Index+1, last.ID
-	close(x.grown)
-	x.grown = make(chan struct{})
-	return len(entries), nil
+	err := errors.Join(x.db.Flush(), x.db.Close())
+	x.db = nil
+	return err
 }
 
 // Lag says how far it is behind.
 func (x *Index) Lag() Lag {
-	head := x.log.Head().Checkpoint.Size
+	head := x.cfg.Log.Head().Checkpoint.Size
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return Lag{Size: x.size, Head: max(head, x.size)}
@@ -239,18 +245,6 @@ func (x *Index) Wait(ctx context.Context, size int64) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func get(from pebble.Reader, key []byte) ([]byte, error) {
-	v, closer, err := from.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the index: %w", err)
-	}
-	out := append([]byte{}, v...)
-	return out, closer.Close()
 }
 
 // logger hands Pebble's messages to slog.

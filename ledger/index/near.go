@@ -5,8 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/RoaringBitmap/roaring/v2"
+	"time"
 )
 
 // A Suggestion is something that exists.
@@ -17,8 +16,8 @@ type Suggestion struct {
 
 const (
 	maxNear     = 5
-	maxMistakes = 3      // letters that are wrong, left out or too many
-	maxCompared = 20_000 // names that are compared with one
+	maxMistakes = 3       // letters that are wrong, left out or too many
+	maxCompared = 100_000 // names that are compared with one
 )
 
 // Near returns what is spelled almost like text among the ids, cases and policies: at
@@ -27,11 +26,12 @@ func (x *Index) Near(_ context.Context, text string) ([]Suggestion, error) {
 	if len(text) < 3 || len(text) > maxValue {
 		return nil, nil
 	}
+	defer x.metrics.answered("near", time.Now())
 	var near []candidate
 	err := x.viewed(func(v view) error {
 		for _, f := range []Field{Case, Policy} {
 			compared := 0
-			err := v.values(f, func(value string, _ *roaring.Bitmap) error {
+			err := v.names(f, func(value string) error {
 				if compared++; compared > maxCompared {
 					return errEnough
 				}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -68,10 +69,10 @@ func (v view) dated(from, until record.Time) (*roaring.Bitmap, error) {
 	set := roaring.New()
 	err := v.between(low, high, func(key, row []byte) error {
 		if !slices.Contains(edges, string(key[:len(key)-2])) {
-			return or(set, row)
+			return addRow(set, chunkOf(key), row)
 		}
 		day := roaring.New()
-		if err := or(day, row); err != nil {
+		if err := addRow(day, chunkOf(key), row); err != nil {
 			return err
 		}
 		for it := day.Iterator(); it.HasNext(); {
@@ -113,6 +114,7 @@ func after(q Query, text string) (last int64, ok bool, err error) {
 // Search returns a page of what a query finds. The error is a *QueryError if the
 // query or the cursor is at fault.
 func (x *Index) Search(ctx context.Context, q Query, p ledger.Page) (Found, error) {
+	defer x.metrics.answered("search", time.Now())
 	var out Found
 	var page []int64
 	last, begun, err := after(q, p.After)
@@ -162,7 +164,7 @@ func (x *Index) Search(ctx context.Context, q Query, p ledger.Page) (Found, erro
 
 // hit reads a record.
 func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
-	entries, err := x.log.Entries(ctx, index, 1)
+	entries, err := x.cfg.Log.Entries(ctx, index, 1)
 	if err != nil {
 		return Hit{}, err
 	}
@@ -176,13 +178,11 @@ func (x *Index) hit(ctx context.Context, index int64) (Hit, error) {
 	return h, nil
 }
 
-// maxCombined is how many combinations of values are counted.
-const maxCombined = 100_000
-
 // Count counts by fields, one to three; at most limit rows. Rows are sorted by count,
 // the largest first, then by value; by Month alone they are sorted by month. The error
 // is a *QueryError if the query is at fault, or has too many combinations.
 func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Counts, error) {
+	defer x.metrics.answered("count", time.Now())
 	var out Counts
 	if len(by) < 1 || len(by) > 3 {
 		return out, &QueryError{"by", fmt.Sprintf("%d fields are named to count by: name one to three, as in by=action,month", len(by))}
@@ -198,7 +198,8 @@ func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Count
 			return err
 		}
 		out.Size, out.Total = v.size, int64(set.GetCardinality())
-		return v.count(&out, set, nil, by)
+		out.Rows, err = v.count(set, by)
+		return err
 	})
 	if err != nil {
 		return Counts{}, err
@@ -214,24 +215,4 @@ func (x *Index) Count(_ context.Context, q Query, limit int, by ...Field) (Count
 		out.Rows = out.Rows[:limit]
 	}
 	return out, nil
-}
-
-// count adds the rows of a set: the values so far, and those of the other fields.
-func (v view) count(out *Counts, set *roaring.Bitmap, values []string, by []Field) error {
-	return v.values(by[0], func(value string, some *roaring.Bitmap) error {
-		n := set.AndCardinality(some)
-		if n == 0 {
-			return nil
-		}
-		row := append(slices.Clone(values), value)
-		if len(by) > 1 {
-			some.And(set)
-			return v.count(out, some, row, by[1:])
-		}
-		if len(out.Rows) >= maxCombined {
-			return &QueryError{"by", fmt.Sprintf("there are more than %d combinations: name fewer fields, or filter", maxCombined)}
-		}
-		out.Rows = append(out.Rows, Count{Values: row, Count: int64(n)})
-		return nil
-	})
 }

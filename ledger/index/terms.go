@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/rivo/uniseg"
@@ -19,9 +20,8 @@ const maxWord = 64
 
 // words splits a text into words as Unicode says (UAX #29), each without letter
 // case, marks and compatibility forms, so that "Café" is "cafe". A name such as
-// example.com is one word, and its parts are words after it.
-func words(text string) []string {
-	var out []string
+// example.com is one word; its parts come after it, as parts.
+func words(text string, use func(word string, part bool)) {
 	folded := fold(text)
 	for state := -1; len(folded) > 0; {
 		var word string
@@ -29,18 +29,19 @@ func words(text string) []string {
 		if !strings.ContainsFunc(word, spoken) {
 			continue
 		}
-		out = append(out, cut(word))
-		if parts := strings.FieldsFunc(word, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
-			for _, p := range parts {
-				out = append(out, cut(p))
-			}
+		use(cut(word), false)
+		if strings.IndexFunc(word, unspoken) < 0 {
+			continue
+		}
+		for part := range strings.FieldsFuncSeq(word, unspoken) {
+			use(cut(part), true)
 		}
 	}
-	return out
 }
 
 // spoken reports whether a character is part of a word.
-func spoken(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+func spoken(r rune) bool   { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+func unspoken(r rune) bool { return !spoken(r) }
 
 func cut(word string) string {
 	n := 0
@@ -56,6 +57,9 @@ func cut(word string) string {
 // fold takes away what people leave out when they search: letter case, marks on
 // letters, and characters that are not seen.
 func fold(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return strings.ToLower(text) // the same, and fast
+	}
 	text = norm.NFKD.String(cases.Fold().String(text))
 	if strings.IndexFunc(text, unseen) < 0 {
 		return text
@@ -112,11 +116,43 @@ const textEnd = "|"
 // A doc is what the index knows of a record.
 type doc struct {
 	values map[Field][]string
-	words  []string // of all texts, in their order, with textEnd after each
+	words  []string // of all texts, with the parts of names
+	pairs  []string // of short words that stand next to each other in a text
+	text   string   // the words without those parts, in their order, with textEnd after each text and a space around each
 	time   record.Time
-	// of holds the case of an act, holders the pseudonyms of the keys that the record enrols.
-	of      string
-	holders map[string]string
+	// of holds the case of an act, speaksOf the acts that another record speaks of,
+	// holders the pseudonyms of the keys that the record enrols.
+	of       string
+	speaksOf []record.ID
+	holders  map[string]string
+}
+
+// isPair reports whether two words are both so short that many records have them, as
+// articles are, and the characters of Chinese and Japanese: what stands next to each
+// other of these is indexed, what of longer ones is looked for in the texts.
+func isPair(a, b string) bool { return isShort(a) && isShort(b) }
+
+func isShort(word string) bool { return word != "" && utf8.RuneCountInString(word) <= 6 }
+
+// write notes the words of texts.
+func (d *doc) write(texts []string) {
+	var all strings.Builder
+	for _, text := range texts {
+		before := ""
+		words(text, func(word string, part bool) {
+			d.words = append(d.words, word)
+			if part {
+				return
+			}
+			all.WriteString(" " + word)
+			if isPair(before, word) {
+				d.pairs = append(d.pairs, before+" "+word)
+			}
+			before = word
+		})
+		all.WriteString(" " + textEnd)
+	}
+	d.text = all.String() + " "
 }
 
 func (d *doc) add(f Field, values ...string) {

@@ -1,19 +1,23 @@
 package index
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // Bounds of what may be searched for.
 const (
-	maxText  = 400    // bytes
-	maxTerms = 20     // words and phrases
-	maxWords = 5_000  // of the index, that begin with one word*
-	maxLooks = 20_000 // records that are looked through for a phrase
+	maxText  = 400   // bytes
+	maxTerms = 20    // words and phrases
+	maxWords = 5_000 // of the index, that begin with one word*
+	maxLooks = 5_000 // records that are looked through for a phrase
 )
 
 // A term is a part of a text that is searched for.
@@ -67,20 +71,14 @@ func parseText(text string) ([]term, error) {
 	return terms, nil
 }
 
-// whole returns the words of a text without the parts of names, which words adds.
+// whole returns the words of a text without the parts of names.
 func whole(text string) []string {
 	var out []string
-	skip := 0
-	for _, w := range words(text) {
-		if skip > 0 {
-			skip--
-			continue
+	words(text, func(word string, part bool) {
+		if !part {
+			out = append(out, word)
 		}
-		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
-			skip = len(parts)
-		}
-		out = append(out, w)
-	}
+	})
 	return out
 }
 
@@ -90,6 +88,19 @@ func (v view) matching(text string) (*roaring.Bitmap, error) {
 	if err != nil || len(terms) == 0 {
 		return nil, err
 	}
+	if set := v.recent.get(v.size, text); set != nil {
+		return set, nil
+	}
+	set, err := v.with(terms)
+	if err == nil {
+		v.recent.put(v.size, text, set)
+	}
+	return set, err
+}
+
+// with returns the records with what is searched for, one term at least that is to
+// occur.
+func (v view) with(terms []term) (*roaring.Bitmap, error) {
 	var set *roaring.Bitmap
 	for _, t := range terms { // those that are to occur first
 		if t.not {
@@ -119,25 +130,32 @@ func (v view) matching(text string) (*roaring.Bitmap, error) {
 
 // term returns the records with a term; of a phrase those within, if that is set.
 func (v view) term(t term, within *roaring.Bitmap) (*roaring.Bitmap, error) {
-	if t.prefix && len(t.words) == 1 {
+	if len(t.words) == 1 && t.prefix {
 		return v.beginning(t.words[0])
 	}
-	var set *roaring.Bitmap
-	if within != nil {
-		set = within.Clone()
-	}
-	for _, w := range t.words {
-		some, err := v.posting(wordKey(w))
-		if err != nil {
-			return nil, err
-		}
-		if set == nil {
-			set = some
-		} else {
-			set.And(some)
-		}
-	}
 	if len(t.words) == 1 {
+		return v.posting(wordKey(t.words[0]))
+	}
+	set, exact := within, len(t.words) == 2
+	for i, word := range t.words {
+		names := []string{wordKey(word)}
+		if i > 0 && isPair(t.words[i-1], word) {
+			names = append(names, pairKey(t.words[i-1]+" "+word))
+		} else if i > 0 {
+			exact = false
+		}
+		for _, name := range names {
+			some, err := v.posting(name)
+			if err != nil {
+				return nil, err
+			}
+			if set != nil {
+				some.And(set)
+			}
+			set = some
+		}
+	}
+	if exact {
 		return set, nil
 	}
 	return v.phrase(t.words, set)
@@ -153,49 +171,52 @@ func (v view) beginning(word string) (*roaring.Bitmap, error) {
 		if n > maxWords {
 			return &QueryError{"q", fmt.Sprintf("more than %d words begin with %q: write more of it", maxWords, word)}
 		}
-		return or(set, row)
+		return addRow(set, chunkOf(key), row)
 	})
 	return set, err
 }
 
-// phrase returns those of some records in which words stand next to each other.
+// phrase returns those of some records in whose texts words stand next to each other.
 func (v view) phrase(phrase []string, set *roaring.Bitmap) (*roaring.Bitmap, error) {
 	if n := set.GetCardinality(); n > maxLooks {
 		return nil, &QueryError{"q", fmt.Sprintf("%d records have the words of the phrase: that is too many to look through, add another word", n)}
 	}
+	sought, numbers := []byte(" "+strings.Join(phrase, " ")+" "), set.ToArray()
+	var mu sync.Mutex
+	var looking sync.WaitGroup
+	var errs []error
 	out := roaring.New()
-	for it := set.Iterator(); it.HasNext(); {
-		index := it.Next()
-		text, err := get(v, textKey(int64(index)))
-		if err != nil {
-			return nil, err
-		}
-		if len(text) > 8 && containsPhrase(strings.Fields(string(text[8:])), phrase) {
-			out.Add(index)
-		}
+	for part := range slices.Chunk(numbers, max(len(numbers)/runtime.GOMAXPROCS(0)+1, 100)) {
+		looking.Go(func() {
+			have, err := v.having(sought, part)
+			mu.Lock()
+			defer mu.Unlock()
+			out.AddMany(have)
+			errs = append(errs, err)
+		})
 	}
-	return out, nil
+	looking.Wait()
+	return out, errors.Join(errs...)
 }
 
-// containsPhrase reports whether a phrase stands in a text: the parts of a name come
-// after it there, and count as one place with it.
-func containsPhrase(text, phrase []string) bool {
-	var places []string
-	skip := 0
-	for _, w := range text {
-		if skip > 0 {
-			skip--
-			continue
-		}
-		if parts := strings.FieldsFunc(w, func(r rune) bool { return !spoken(r) }); len(parts) > 1 {
-			skip = len(parts)
-		}
-		places = append(places, w)
+// having returns those of some records whose texts have a piece.
+func (v view) having(piece []byte, numbers []uint32) (have []uint32, err error) {
+	it, err := v.NewIter(nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
 	}
-	for i := range places {
-		if i+len(phrase) <= len(places) && slices.Equal(places[i:i+len(phrase)], phrase) {
-			return true
+	for _, n := range numbers {
+		key := textKey(int64(n))
+		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
+			return nil, errors.Join(errDamaged, it.Close())
+		}
+		row, err := it.ValueAndErr()
+		if err != nil {
+			return nil, errors.Join(err, it.Close())
+		}
+		if bytes.Contains(row[min(8, len(row)):], piece) {
+			have = append(have, n)
 		}
 	}
-	return false
+	return have, it.Close()
 }
