@@ -212,10 +212,10 @@ class Check {
     need(state !== "short", `Too few witnesses of the policy cosigned it: ${names}.${also}`);
     if (state === "unchecked") {
       this.open_ = true;
-      return ["not checked", `The quorum ${policy.quorum} is reached only with ML-DSA-44 cosignatures, which browsers can't check; docket-verify can. Checked: ${names}.${also}`];
+      return ["not checked", `The quorum "${policy.quorum}" is reached only with ML-DSA-44 cosignatures, which browsers can't check; docket-verify can. Checked: ${names}.${also}`];
     }
     if (policy.quorum === "none") return ["not checked", `The policy demands no witness: nobody but the log vouches that everyone is shown the same.${also}`];
-    return `The quorum ${policy.quorum} is reached: ${names}.${also}`;
+    return `The quorum "${policy.quorum}" is reached: ${names}.${also}`;
   }
 
   async inclusion() {
