@@ -17,7 +17,7 @@ const (
 	maxText  = 400   // bytes
 	maxTerms = 20    // words and phrases
 	maxWords = 5_000 // of the index, that begin with one word*
-	maxLooks = 5_000 // records that are looked through for a phrase
+	maxLooks = 3_000 // records that are looked through for a phrase
 )
 
 // A term is a part of a text that is searched for.
