@@ -18,15 +18,10 @@ const (
 	maxLimit     = 1000
 )
 
-// pageOf reads limit and cursor from a query. Other parameters are nothing to us.
+// pageOf reads limit and cursor from a query.
 func pageOf(r *http.Request) (ledger.Page, error) {
 	p := ledger.Page{Limit: defaultLimit}
 	query := r.URL.Query()
-	for name, values := range query {
-		if (name == "limit" || name == "cursor") && len(values) > 1 {
-			return p, fmt.Errorf("%w: there are %d of %s", errQuery, len(values), name)
-		}
-	}
 	if query.Has("limit") {
 		n, err := strconv.Atoi(query.Get("limit"))
 		if err != nil || n < 1 || n > maxLimit {

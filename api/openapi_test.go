@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
+	failures "github.com/pb33f/libopenapi-validator/errors"
 
 	"github.com/docket-ledger/docket/api"
 	"github.com/docket-ledger/docket/api/openapi"
@@ -100,10 +101,15 @@ func (d *described) do(method, url, body string, fields ...string) (*http.Respon
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		d.t.Fatal(err)
 	}
-	req.Body, res.Body = io.NopCloser(strings.NewReader(body)), io.NopCloser(bytes.NewReader(b))
-	ok, errs := d.validator.ValidateHttpResponse(req, res)
-	if ok && res.StatusCode < 300 {
-		ok, errs = d.validator.ValidateHttpRequest(req)
+	var errs []*failures.ValidationError
+	for _, part := range parts(res, b) {
+		req.Body, res.Body = io.NopCloser(strings.NewReader(body)), io.NopCloser(bytes.NewReader(part))
+		_, more := d.validator.ValidateHttpResponse(req, res)
+		errs = append(errs, more...)
+	}
+	if len(errs) == 0 && res.StatusCode < 300 {
+		req.Body = io.NopCloser(strings.NewReader(body))
+		_, errs = d.validator.ValidateHttpRequest(req)
 	}
 	var wrong []string
 	for _, e := range errs {
@@ -119,6 +125,7 @@ func (d *described) do(method, url, body string, fields ...string) (*http.Respon
 	if at < 0 || res.StatusCode < 400 && status == "default" {
 		return res, string(b), append(wrong, fmt.Sprintf("%d is not described", res.StatusCode))
 	}
+	wrong = append(wrong, undescribed(o.Answers[at], res, b)...)
 	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
 	if len(b) > 0 && !slices.Contains(o.Answers[at].Types, mediaType) {
 		wrong = append(wrong, fmt.Sprintf("%d is %s, want %v", res.StatusCode, mediaType, o.Answers[at].Types))
@@ -198,6 +205,7 @@ func TestDescribed(t *testing.T) {
 	s := newDescribedSite(t, d)
 	s.reads()
 	s.absent()
+	s.misspelled()
 	s.submissions()
 	s.waiting()
 	s.witnesses()

@@ -84,34 +84,35 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		r.Path("/v1/records").Methods(http.MethodGet, http.MethodHead, http.MethodOptions).Handler(s.endpoint("search", s.limited(get(s.search))))
 	}
 	if parts&Writes != 0 {
-		records[http.MethodPost] = s.submit
-		r.Path("/v1/records").Methods(http.MethodPost).Handler(s.endpoint("submit", s.limited(post(s.submit))))
+		submit := takes(s.submit, "void", "wait", "deadline")
+		records[http.MethodPost] = submit
+		r.Path("/v1/records").Methods(http.MethodPost).Handler(s.endpoint("submit", s.limited(post(submit))))
 	}
 	if len(records) > 0 {
 		serve("submit", "/v1/records", records.handle) // refuses other methods
 	}
 	if parts&Writes != 0 {
-		serve("batch", "/v1/records:batch", post(s.batch))
+		serve("batch", "/v1/records:batch", post(takes(s.batch)))
 		if s.drafts != nil {
-			serve("drafts", "/v1/drafts", methods{"GET": s.listDrafts, "POST": s.postDraft}.handle)
-			serve("draft", "/v1/drafts/{id}", methods{"GET": s.getDraft, "DELETE": s.deleteDraft}.handle)
+			serve("drafts", "/v1/drafts", methods{"GET": takes(s.listDrafts), "POST": takes(s.postDraft)}.handle)
+			serve("draft", "/v1/drafts/{id}", methods{"GET": takes(s.getDraft), "DELETE": takes(s.deleteDraft)}.handle)
 		}
 	}
 	if parts&Reads != 0 {
-		serve("record", "/v1/records/{id}", get(s.record))
-		serve("receipt", "/v1/records/{id}/receipt", get(s.receipt))
-		serve("log", "/v1/log", get(s.info))
-		serve("due", "/v1/due", get(s.due))
-		serve("policies", "/v1/policies", get(s.policies))
-		serve("policy", "/v1/policies/{policy}", get(s.policy))
-		serve("case", "/v1/cases/{case}", get(s.caseOf))
-		serve("casefile", "/v1/cases/{case}/file", get(s.caseFile))
-		serve("stream", "/v1/stream", get(s.stream))
-		serve("trust", "/v1/trust.policy", get(s.trust))
-		serve("keys", "/v1/keys", get(s.keys))
-		serve("key", "/v1/keys/{kid}", get(s.key))
+		serve("record", "/v1/records/{id}", get(takes(s.record)))
+		serve("receipt", "/v1/records/{id}/receipt", get(takes(s.receipt, "wait", "deadline")))
+		serve("log", "/v1/log", get(takes(s.info)))
+		serve("due", "/v1/due", get(takes(s.due, "at")))
+		serve("policies", "/v1/policies", get(takes(s.policies, "limit", "cursor")))
+		serve("policy", "/v1/policies/{policy}", get(takes(s.policy)))
+		serve("case", "/v1/cases/{case}", get(takes(s.caseOf, "limit", "cursor")))
+		serve("casefile", "/v1/cases/{case}/file", get(takes(s.caseFile)))
+		serve("stream", "/v1/stream", get(takes(s.stream, "from")))
+		serve("trust", "/v1/trust.policy", get(takes(s.trust)))
+		serve("keys", "/v1/keys", get(takes(s.keys, "limit", "cursor")))
+		serve("key", "/v1/keys/{kid}", get(takes(s.key)))
 		serve("checkpoint", "/checkpoint", get(s.checkpoint))
-		serve("checkpoints", "/v1/checkpoints", get(s.checkpoints))
+		serve("checkpoints", "/v1/checkpoints", get(takes(s.checkpoints, "covers")))
 		r.PathPrefix("/tile/").Handler(s.endpoint("tile", s.limited(get(s.tile))))
 		serve("openapi", "/openapi.json", get(s.openapi))
 		serve("index", "/", get(s.home))

@@ -56,6 +56,7 @@ type Parameter struct {
 type Answer struct {
 	Status      string
 	Description string
+	Headers     []string // header fields that it may have
 	Types       []string // media types
 	Schema      string   // the name of that of its JSON, "" if it is none of ours
 }
@@ -133,6 +134,7 @@ type parameter struct {
 type response struct {
 	Ref         string `json:"$ref"`
 	Description string
+	Headers     map[string]struct{}
 	Content     map[string]media
 }
 
@@ -168,7 +170,7 @@ func (d *document) operation(path, method string, op operation) Operation {
 		if r.Ref != "" {
 			r = d.Components.Responses[base(r.Ref)]
 		}
-		a := Answer{Status: status, Description: r.Description, Types: slices.Sorted(maps.Keys(r.Content))}
+		a := Answer{Status: status, Description: r.Description, Headers: slices.Sorted(maps.Keys(r.Headers)), Types: slices.Sorted(maps.Keys(r.Content))}
 		for _, m := range r.Content {
 			if m.Schema.Ref != "" {
 				a.Schema = base(m.Schema.Ref)
