@@ -26,6 +26,7 @@ var program = cli.Program{
 		{Name: "fork", Short: "proves to anybody, from an evidence file alone, that a log contradicted itself", Run: fork},
 		{Name: "diff", Short: "finds the first entry at which two copies of a log part, with proofs", Run: diff},
 		{Name: "watch", Short: "looks at a log again and again, compares it with peers and witnesses, and alarms", Run: watchLog},
+		{Name: "stats", Short: "audits a log and counts what it says of how decisions are taken", Run: countLog},
 		{Name: "trust", Short: "explains a trust policy in words, and warns of a weak one", Run: trust},
 		cli.Version("docket-verify"),
 	},
