@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/docket-ledger/docket/verify"
@@ -14,6 +15,7 @@ const dueOnPage = 200
 
 // A dueView is what is owed, and by when.
 type dueView struct {
+	Size    int64 // of the log
 	Time    record.Time
 	Overdue dueList
 	Coming  dueList // its time is not over, or not known
@@ -34,11 +36,26 @@ type dueLine struct {
 
 // Due is the list of what is owed: what is overdue first.
 func (p *Pages) Due(w http.ResponseWriter, r *http.Request) error {
-	due, err := p.ledger.Due(r.Context(), p.now().Unix())
-	if err != nil {
+	ctx := context.WithoutCancel(r.Context()) // it is made anew after the page has been sent
+	v, after, err := p.due.get(func() (dueView, error) { return p.dueNow(ctx) })
+	if err == nil {
+		err = p.render(w, r, http.StatusOK, "due.html", v)
+	}
+	if err != nil || after == nil {
 		return err
 	}
-	v := dueView{Time: due.Time, Overdue: dueList{Caption: "Overdue"}, Coming: dueList{Caption: "Owed, and not overdue"}}
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return err
+	}
+	return after()
+}
+
+func (p *Pages) dueNow(ctx context.Context) (dueView, error) {
+	due, err := p.ledger.Due(ctx, p.now().Unix())
+	if err != nil {
+		return dueView{}, err
+	}
+	v := dueView{Size: due.Size, Time: due.Time, Overdue: dueList{Caption: "Overdue"}, Coming: dueList{Caption: "Owed, and not overdue"}}
 	for _, o := range due.Duties {
 		list := &v.Coming
 		if o.Overdue {
@@ -50,7 +67,7 @@ func (p *Pages) Due(w http.ResponseWriter, r *http.Request) error {
 		}
 		list.Items = append(list.Items, newDueLine(o))
 	}
-	return p.render(w, r, http.StatusOK, "due.html", v)
+	return v, nil
 }
 
 func newDueLine(o verify.Owed) dueLine {

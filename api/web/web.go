@@ -72,6 +72,7 @@ type Pages struct {
 	publicURL string
 	now       func() time.Time
 	templates map[string]*template.Template
+	due       kept[dueView]
 }
 
 // New returns the pages of a ledger.
