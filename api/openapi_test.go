@@ -28,7 +28,6 @@ import (
 	"github.com/docket-ledger/docket/api/proof"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
-	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -164,28 +163,6 @@ func newDescribedSite(t *testing.T, d *described) *describedSite {
 	}
 	s.url, _ = serveWith(t, s.Ledger, api.Options{Drafts: s.drafts, Index: followed(t, s.Ledger), Now: s.Now, Limits: api.Limits{AddressRate: 1e6, AddressBurst: 1e6, Loopback: true}})
 	return s
-}
-
-// followed returns an index that follows a ledger, and has seen all of it.
-func followed(t *testing.T, l *ledger.Ledger) *index.Index {
-	t.Helper()
-	x, err := index.Open(t.Context(), index.Config{Dir: t.TempDir(), Log: l})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- x.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, x.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := x.Wait(t.Context(), l.Head().Checkpoint.Size); err != nil {
-		t.Fatal(err)
-	}
-	return x
 }
 
 // prove makes header fields with a proof of the key of a name.

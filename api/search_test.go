@@ -17,6 +17,7 @@ import (
 	"github.com/docket-ledger/docket/api"
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/api/problem"
+	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify"
@@ -24,11 +25,10 @@ import (
 	"github.com/docket-ledger/docket/verify/record"
 )
 
-// searched serves a world with an index that follows it.
-func searched(t *testing.T) (*ledgertest.World, string, *client.Client) {
+// followed returns an index that follows a ledger, and has seen all of it.
+func followed(t *testing.T, l *ledger.Ledger) *index.Index {
 	t.Helper()
-	w := ledgertest.New(t, nil)
-	x, err := index.Open(t.Context(), index.Config{Dir: t.TempDir(), Log: w.Ledger})
+	x, err := index.Open(t.Context(), index.Config{Dir: t.TempDir(), Log: l})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,17 @@ func searched(t *testing.T) (*ledgertest.World, string, *client.Client) {
 			t.Error(err)
 		}
 	})
-	url, _ := serveWith(t, w.Ledger, api.Options{Index: x})
+	if err := x.Wait(t.Context(), l.Head().Checkpoint.Size); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// searched serves a world with an index that follows it.
+func searched(t *testing.T) (*ledgertest.World, string, *client.Client) {
+	t.Helper()
+	w := ledgertest.New(t, nil)
+	url, _ := serveWith(t, w.Ledger, api.Options{Index: followed(t, w.Ledger)})
 	c, err := client.New(url)
 	if err != nil {
 		t.Fatal(err)
