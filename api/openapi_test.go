@@ -208,6 +208,7 @@ func (s *describedSite) reads() {
 		{"/v1/records?q=happened&type=decision&type=ruling&layer=hosting&from=2026-01-01&order=oldest&limit=3", ""},
 		{fmt.Sprintf("/v1/records?at_least=%d", last), ""}, {"/v1/records?q=nothing-has-this", ""},
 		{"/v1/counts?by=action,layer&standing=effective", ""}, {"/v1/counts?by=month&limit=1", ""},
+		{"/v1/precedents?policy=abuse&clause=hosting&layer=hosting", ""}, {"/v1/precedents?policy=abuse&clause=hosting&layer=dns&except=nowhere&limit=1", ""},
 		{"/v1/records/" + id, ""}, {"/v1/records/" + id, "application/json"}, {"/v1/records/" + string(s.ids["void"]), "application/json"},
 		{"/v1/records/" + id + "/receipt", ""}, {"/v1/records/" + id + "/receipt", "application/json"},
 		{"/v1/cases/" + ledgertest.EveryCase, ""}, {"/v1/cases/" + ledgertest.EveryCase + "?limit=2", ""}, {"/v1/cases/" + ledgertest.EveryCase + "/file", ""},
@@ -259,14 +260,14 @@ func (s *describedSite) absent() {
 	s.TB.Helper()
 	html := []string{"Accept", "text/html"}
 	for _, path := range []string{"/v1/records/d-x", "/v1/records/d-x/receipt", "/v1/cases/nowhere", "/v1/cases/nowhere/file", "/v1/policies/none", "/v1/keys/none",
-		"/v1/checkpoints?covers=0", "/tile/0/999", "/tile/0/000.p/255", "/static/none.css"} {
+		"/v1/precedents?policy=none&clause=hosting&layer=hosting", "/v1/checkpoints?covers=0", "/tile/0/999", "/tile/0/000.p/255", "/static/none.css"} {
 		s.d.wants(404, "GET", s.url+path, "")
 	}
 	for _, path := range []string{"/records/d-x", "/cases/nowhere", "/policies/none", "/keys/none"} {
 		s.d.wants(404, "GET", s.url+path, "", html...)
 	}
 	id := string(s.ids[record.TypeDecision])
-	for _, path := range []string{"/v1/records?colour=red", "/v1/records?q=%22open", "/v1/records?cursor=x", "/v1/records?from=2026-02-30", "/v1/records?at_least=999999", "/v1/counts", "/v1/counts?by=colour", "/v1/stream?from=-1",
+	for _, path := range []string{"/v1/records?colour=red", "/v1/records?q=%22open", "/v1/records?cursor=x", "/v1/records?from=2026-02-30", "/v1/records?at_least=999999", "/v1/counts", "/v1/counts?by=colour", "/v1/precedents?policy=abuse&clause=hosting", "/v1/precedents?policy=abuse&clause=none&layer=hosting", "/v1/stream?from=-1",
 		"/v1/cases/" + ledgertest.EveryCase + "?cursor=x", "/v1/policies?limit=0", "/v1/keys?limit=many", "/v1/due?at=tomorrow", "/v1/checkpoints", "/v1/records/" + id + "/receipt?wait=now"} {
 		s.d.wants(400, "GET", s.url+path, "")
 	}

@@ -118,6 +118,7 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("index", "/", get(s.home))
 		if s.lookup != nil {
 			serve("counts", "/v1/counts", get(s.counts))
+			serve("precedents", "/v1/precedents", get(s.precedents))
 			serve("feed", "/feed.atom", get(s.feed))
 			s.routeSite(r)
 		}
@@ -141,6 +142,8 @@ receipts and the log offline.
   POST /v1/records:batch         submits many (application/x-ndjson); answers a line for each
   GET  /v1/records?q=&type=...   searches them: words, fields, from, until, order, limit, cursor
   GET  /v1/counts?by=...         counts what such a search finds by one to three fields
+  GET  /v1/precedents?policy=&clause=&layer=
+                                 like cases: what was decided under a clause, how often, and what became of the newest
   GET  /v1/records/{id}          the exact bytes of a record; as JSON with its standing by Accept
   GET  /v1/records/{id}/receipt  its full receipt (c2sp.org/tlog-proof); ?wait=witnessed for one
                                  that enough witnesses have cosigned, also with POST /v1/records

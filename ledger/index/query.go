@@ -42,6 +42,8 @@ type Query struct {
 	Text string
 	// Where demands of each field one of its values.
 	Where map[Field][]string
+	// Not leaves out what has one of these values. ParseQuery does not set it.
+	Not map[Field][]string
 	// From and Until bound Time: From <= Time < Until; 0 is no bound.
 	From, Until record.Time
 	// Oldest asks for the oldest first; else the newest come first. The order is that of the log.

@@ -53,6 +53,15 @@ func (v view) found(q Query) (*roaring.Bitmap, error) {
 	if set == nil {
 		set = v.all()
 	}
+	for f, values := range q.Not {
+		for _, value := range values {
+			some, err := v.posting(fieldKey(f, value))
+			if err != nil {
+				return nil, err
+			}
+			set.AndNot(some)
+		}
+	}
 	return set, nil
 }
 
