@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -75,7 +74,7 @@ func TestPrecedents(t *testing.T) {
 	all, ids := countLike(t, w, "")
 	several := 0
 	for k, want := range all {
-		got, err := c.Precedents(t.Context(), k.policy, k.clause, k.layer, "", 3)
+		got, err := c.Precedents(t.Context(), client.Likeness{Policy: k.policy, Clause: k.clause, Layer: k.layer, Limit: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,21 +120,20 @@ func TestPrecedentsStand(t *testing.T) {
 	again := w.Decision("case-three")
 	again.Prev = id
 	last := w.Submit(w.Sign(again, "dora", "erik"))
-	if _, err := c.Search(t.Context(), map[string][]string{"at_least": {fmt.Sprint(last.Index + 1)}}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := c.Precedents(t.Context(), "abuse", "hosting", "hosting", "", 0)
+	like := client.Likeness{Policy: "abuse", Clause: "hosting", Layer: "hosting", AtLeast: last.Index + 1}
+	got, err := c.Precedents(t.Context(), like)
 	if err != nil || got.Total != 4 || got.Newest[0].Status != rules.InForce || got.Newest[1].ID != id || got.Newest[1].Status != rules.Superseded {
 		t.Errorf("%+v, %v", got, err)
 	}
-	other, err := c.Precedents(t.Context(), "abuse", "hosting", "hosting", "case-three", 1)
+	like.Except, like.Limit = "case-three", 1
+	other, err := c.Precedents(t.Context(), like)
 	if err != nil || other.Total != 2 || len(other.Newest) != 1 || other.Newest[0].Case != "case-two" {
 		t.Errorf("but the case itself: %+v, %v", other, err)
 	}
 	if !other.Differs(record.Warn) || other.Differs(record.Suspend) || (&client.Precedents{}).Differs(record.Warn) {
 		t.Error("what differs from most, and from none")
 	}
-	if _, err := c.Precedents(t.Context(), "none", "hosting", "hosting", "", 0); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.Precedents(t.Context(), client.Likeness{Policy: "none", Clause: "hosting", Layer: "hosting"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a policy that is not there: %v", err)
 	}
 	for _, query := range []string{"", "policy=abuse&clause=hosting", "policy=abuse&clause=hosting&layer=cloud", "policy=abuse&clause=hosting&layer=hosting&layer=dns",

@@ -55,17 +55,32 @@ func (p *Precedents) Differs(action record.Action) bool {
 	return 2*(p.Total-same) > p.Total
 }
 
-// Precedents returns the like cases of a decision under a clause on a service layer: how
-// many, and at most limit of the newest, 0 for as many as the ledger likes to give. Those
-// of the case except are left out; it may be "". The error wraps fs.ErrNotExist if the
-// ledger has no such policy.
-func (c *Client) Precedents(ctx context.Context, policy, clause string, layer record.ServiceLayer, except string, limit int) (Precedents, error) {
-	query := url.Values{"policy": {policy}, "clause": {clause}, "layer": {string(layer)}}
-	if except != "" {
-		query.Set("except", except)
+// A Likeness says what makes cases alike.
+type Likeness struct {
+	Policy string
+	Clause string
+	Layer  record.ServiceLayer
+	// Except is the case that is to be decided: its decisions are left out.
+	Except string
+	// Limit is how many of the newest are wanted, 0 for as many as the ledger
+	// likes to give.
+	Limit int
+	// AtLeast is a size of the log that the answer has to reflect.
+	AtLeast int64
+}
+
+// Precedents returns the like cases of a decision. The error wraps fs.ErrNotExist if
+// the ledger has no such policy.
+func (c *Client) Precedents(ctx context.Context, like Likeness) (Precedents, error) {
+	query := url.Values{"policy": {like.Policy}, "clause": {like.Clause}, "layer": {string(like.Layer)}}
+	if like.Except != "" {
+		query.Set("except", like.Except)
 	}
-	if limit > 0 {
-		query.Set("limit", strconv.Itoa(limit))
+	if like.Limit > 0 {
+		query.Set("limit", strconv.Itoa(like.Limit))
+	}
+	if like.AtLeast > 0 {
+		query.Set("at_least", strconv.FormatInt(like.AtLeast, 10))
 	}
 	var p Precedents
 	err := c.getObject(ctx, "v1/precedents?"+query.Encode(), &p)

@@ -184,3 +184,39 @@ func TestWrongPages(t *testing.T) {
 		t.Errorf("POST /check: %d", d.StatusCode)
 	}
 }
+
+// TestLikeCases: the page of a decision shows the like cases that its signers named,
+// with what became of them, and why it differs; those that it names and that are not
+// here are said to be so.
+func TestLikeCases(t *testing.T) {
+	s := newTestSite(t)
+	first := s.Submit(s.Sign(s.Decision("case-one"), "dora", "erik")).ID
+	later := s.Decision("case-one")
+	later.Prev, later.Action = first, record.Restrict
+	s.Submit(s.Sign(later, "dora", "erik"))
+	d := s.Decision("case-two")
+	d.Action, d.Precedents, d.DistinguishingReason = record.Warn, []record.ID{first}, "This one was over within an hour."
+	unlike := s.Submit(s.Sign(d, "dora", "erik")).ID
+	lost := s.Decision("case-three")
+	lost.Precedents = []record.ID{record.IDOf([]byte("nothing"))}
+	b := s.Sign(lost, "dora", "erik")
+	if _, err := s.Ledger.Submit(t.Context(), b, ledger.Options{LogVoid: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.url = serve(t, s.World)
+
+	p := s.get(t, "/records/"+string(unlike))
+	p.sound(t)
+	p.says(t, "Like cases", "The signers named these earlier decisions", "Superseded", "The operator did not answer.", "This one was over within an hour.",
+		"All decisions under this clause on this service")
+	if !slices.Contains(p.links(), "/records/"+string(first)) {
+		t.Errorf("nothing leads to the like case: %q", p.links())
+	}
+	for _, link := range p.links() {
+		if strings.HasPrefix(link, "/search?clause=") {
+			s.get(t, link).says(t, "case-one", "case-two")
+		}
+	}
+	s.get(t, "/records/"+string(first)).says(t, "The signers named no earlier decision as a like case.")
+	s.get(t, "/records/"+string(record.IDOf(b))).says(t, "Named, and not in this ledger", string(lost.Precedents[0]))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -35,10 +36,14 @@ type recordView struct {
 	NoGround string
 	Before   []step     // measures and warnings earlier in the case
 	Weighed  []textView // milder measures, and why not
-	Alike    rows       // precedents
-	Origins  rows
-	DSA      rows
-	Changes  []record.Correction
+	Alike    []hitView  // like cases that the signers named
+	// Unknown are like cases that are named and not here, Likes the search for
+	// what was decided under the same clause on the same service.
+	Unknown rows
+	Likes   string
+	Origins rows
+	DSA     rows
+	Changes []record.Correction
 	// Corrected are the corrections of this record that were made later.
 	Corrected []correction
 	Clauses   []clauseText // of a policy that is published
@@ -182,6 +187,9 @@ func (p *Pages) recordView(ctx context.Context, k *known) (*recordView, error) {
 	switch payload := payload.(type) {
 	case *record.Decision:
 		v.decision(payload, k, stands)
+		if err := p.alike(ctx, v, payload); err != nil {
+			return nil, err
+		}
 	case *record.Erratum:
 		v.Changes = payload.Corrections
 	case *record.PolicyPublish:
@@ -212,7 +220,6 @@ func (v *recordView) decision(d *record.Decision, k *known, stands ledger.Stands
 		v.Weighed = append(v.Weighed, textView{valueText(index.Action, string(a.Action)), newProse(d.Lang, a.WhyNot)})
 	}
 	v.Origins = origins(d)
-	v.Alike.records("Decided alike before", d.Precedents...)
 	v.DSA = dsaRows(d.DSA)
 	for _, s := range v.Case.Steps {
 		if s.Index < k.Index && s.Standing.Effective() && s.tried {
@@ -220,6 +227,38 @@ func (v *recordView) decision(d *record.Decision, k *known, stands ledger.Stands
 		}
 	}
 	v.Appeal = appealOf(d, k, stands)
+}
+
+// alike adds the like cases that a decision names, with where they stand now.
+func (p *Pages) alike(ctx context.Context, v *recordView, d *record.Decision) error {
+	var named []index.Hit
+	var unknown []record.ID
+	for _, id := range d.Precedents {
+		e, err := p.ledger.Record(ctx, id)
+		if errors.Is(err, fs.ErrNotExist) { // the decision is void for it
+			unknown = append(unknown, id)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		u, err := record.Parse(e.Record)
+		if err != nil {
+			return fmt.Errorf("record %s of the log: %w", id, err)
+		}
+		named = append(named, index.Hit{Entry: e, Payload: u.Payload(), Headers: u.Headers(), Time: index.TimeOf(u)})
+	}
+	v.Unknown.records("Named, and not in this ledger", unknown...)
+	for _, g := range d.Grounds {
+		if g.Policy != "" && v.Likes == "" {
+			q := index.Query{Where: map[index.Field][]string{index.Type: {string(record.TypeDecision)}, index.Layer: {string(d.ServiceLayer)},
+				index.Standing: {"effective"}}}
+			v.Likes = searchURL(q, index.Clause, fmt.Sprintf("%s/%d/%s", g.Policy, g.Version, g.Clause))
+		}
+	}
+	var err error
+	v.Alike, err = p.hits(ctx, named)
+	return err
 }
 
 // about adds the records that name this one, but for those that stand in its case.

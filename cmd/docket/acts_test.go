@@ -28,7 +28,7 @@ func TestActExamples(t *testing.T) {
 			t.Errorf("%s: %v", k.command, err)
 			continue
 		}
-		told := describe(u, nil, nil)
+		told := describe(u, nil, cited{})
 		if strings.Contains(told, "a record\n") || !strings.Contains(told, "A record of type "+string(k.typ)) {
 			t.Errorf("%s: %s", k.command, told)
 		}

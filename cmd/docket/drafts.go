@@ -81,7 +81,7 @@ func decide(ctx context.Context, args []string, std cli.Streams) error {
 	ledger := originFlag(flags)
 	subjectKey := flags.String("subject-key", "", "`file` of the key of the subject pseudonyms: computes subject.ref from subject.name")
 	opt := walkOptions{}
-	flags.StringVar(&opt.from, "from", "", "`URL` of the ledger whose clauses in force are offered, without FILE")
+	flags.StringVar(&opt.from, "from", "", "`URL` of the ledger: its like cases are shown and named; without FILE its clauses in force are offered")
 	flags.Func("policy-record", "`file` of a policy.publish, or of its receipt, whose clauses are offered, without FILE and --from; may be repeated", func(s string) error {
 		opt.policies = append(opt.policies, s)
 		return nil
@@ -89,7 +89,7 @@ func decide(ctx context.Context, args []string, std cli.Streams) error {
 	flags.StringVar(&opt.resume, "continue", "", "`file` of the answers that were kept when you stopped, without FILE")
 	out := outFlag(flags)
 	if err := flags.ParseArgs(args, 0, 1, "FILE.yaml", "docket decide --from https://ledger.example.com --subject-key subject.key --out decision.draft\n"+
-		"  docket decide --example > decision.yaml\n  docket decide decision.yaml --subject-key subject.key --out decision.draft"); err != nil {
+		"  docket decide --example > decision.yaml\n  docket decide decision.yaml --subject-key subject.key --from https://ledger.example.com --out decision.draft"); err != nil {
 		return err
 	}
 	if *example {
@@ -99,8 +99,8 @@ func decide(ctx context.Context, args []string, std cli.Streams) error {
 	switch {
 	case flags.NArg() == 0 && keyboard(std) == nil:
 		return cli.Usage(errors.New("docket decide: FILE.yaml is missing, and there is no terminal to ask at"))
-	case flags.NArg() > 0 && opt.given():
-		return cli.Usage(errors.New("docket decide: --from, --policy-record and --continue are for questions, without FILE.yaml"))
+	case flags.NArg() > 0 && opt.walked():
+		return cli.Usage(errors.New("docket decide: --policy-record and --continue are for questions, without FILE.yaml"))
 	case opt.from != "" && len(opt.policies) > 0:
 		return cli.Usage(errors.New("docket decide: --from and --policy-record exclude each other"))
 	}
@@ -120,6 +120,9 @@ func decide(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	p := &record.Decision{}
 	if err := s.payload(p, record.TypeDecision, *ledger); err != nil {
+		return err
+	}
+	if err := alike(ctx, opt.from, p, std); err != nil {
 		return err
 	}
 	return s.explain(writeDraft(p, *out, "as many deciders as the clause says", std))

@@ -87,8 +87,8 @@ effective_at: {now}
 # retrospective:                   # if it is recorded afterwards
 #   why: The ledger was out of order that day.
 
-# precedents: [d-…]                # earlier decisions like it
-# distinguishing_reason: …         # why this one differs from them
+# precedents: [d-…]                # like cases; --from URL shows the ledger's newest, and fills them in
+# distinguishing_reason: …         # what makes this one different, if most of them were decided otherwise
 # evidence:                        # files kept elsewhere
 #   - what: screenshot of the page
 #     sha256: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU

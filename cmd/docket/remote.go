@@ -106,7 +106,7 @@ func (s *signing) prepareFrom(ctx context.Context, base, trust string, std cli.S
 	for kid, k := range keys {
 		s.names[kid] = k.Holder
 	}
-	s.rules = rulesOf(ctx, c, s.draft.Payload())
+	s.cited = citedBy(ctx, c, s.draft.Payload())
 	return s.number(next)
 }
 
@@ -137,9 +137,20 @@ func otherKey(err error) error {
 		"given once with --policy, the new policy is remembered", err)
 }
 
+// citedBy asks for what a record cites, and a decision for the like cases that there
+// are now.
+func citedBy(ctx context.Context, c *client.Client, p record.Payload) cited {
+	all := cited{rules: rulesOf(ctx, c, p)}
+	if d, ok := p.(*record.Decision); ok {
+		all.like, all.unlike = likeCases(ctx, c, d)
+		all.precedents = precedentsOf(ctx, c, d, all.like)
+	}
+	return all
+}
+
 // rulesOf asks for the policies that a record cites. An answer is believed only if
 // it has the id that is cited; what the ledger does not answer stays unknown.
-func rulesOf(ctx context.Context, c *client.Client, p record.Payload) cited {
+func rulesOf(ctx context.Context, c *client.Client, p record.Payload) map[record.ID]*record.PolicyPublish {
 	var grounds []record.Ground
 	switch p := p.(type) {
 	case *record.Decision:
@@ -147,7 +158,7 @@ func rulesOf(ctx context.Context, c *client.Client, p record.Payload) cited {
 	case *record.Notice:
 		grounds = p.Grounds
 	}
-	all := cited{}
+	all := map[record.ID]*record.PolicyPublish{}
 	for _, g := range grounds {
 		if g.Policy == "" || all[g.Record] != nil {
 			continue

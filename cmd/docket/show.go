@@ -56,7 +56,7 @@ func show(ctx context.Context, args []string, std cli.Streams) error {
 	if *asJSON {
 		return printShown(std.Out, shown{Payload: u.PayloadBytes(), Signatures: u.Headers()})
 	}
-	_, err = fmt.Fprintf(std.Out, "%s\nNothing was checked but the spelling: docket-verify checks receipts, a ledger checks drafts.\n", describe(u, nil, nil))
+	_, err = fmt.Fprintf(std.Out, "%s\nNothing was checked but the spelling: docket-verify checks receipts, a ledger checks drafts.\n", describe(u, nil, cited{}))
 	return err
 }
 
@@ -115,7 +115,7 @@ func showID(ctx context.Context, id record.ID, url string, asJSON bool, std cli.
 	if asJSON {
 		return printShown(std.Out, shown{&e.Standing, u.PayloadBytes(), u.Headers()})
 	}
-	fmt.Fprintf(std.Out, "%s\n%s\n", id, describe(u, holdersOf(ctx, c, u), rulesOf(ctx, c, u.Payload())))
+	fmt.Fprintf(std.Out, "%s\n%s\n", id, describe(u, holdersOf(ctx, c, u), citedBy(ctx, c, u.Payload())))
 	if e.Standing.Standing == client.Effective {
 		fmt.Fprintf(std.Out, "Entry %d, effective.\n", e.Index)
 	} else {

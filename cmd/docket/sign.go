@@ -31,8 +31,8 @@ type signing struct {
 	// names are the holders of the keys that signed before, if the ledger
 	// was asked.
 	names map[string]string
-	// rules are the policies that the draft cites, likewise.
-	rules cited
+	// cited is what the draft cites, likewise.
+	cited cited
 }
 
 // A draftSource is where a draft is, and where it goes when it is signed.
@@ -201,7 +201,7 @@ func (s *signing) number(next int64) error {
 // finish shows what is signed, asks, remembers and signs, in this order: a number
 // that was used is on the disk before the signature leaves.
 func (s *signing) finish(ctx context.Context, yes bool, std cli.Streams) error {
-	fmt.Fprint(std.Out, describe(s.draft, s.names, s.rules))
+	fmt.Fprint(std.Out, describe(s.draft, s.names, s.cited))
 	fmt.Fprintf(std.Out, "\nYou sign with %s, kid %s%s:\n  number %d of this key, having seen a log of %d records.\n",
 		s.key.name, s.key.jwk.KID(), telling.Plain(prefixed(", ", s.as)), s.seq, s.seen.Size)
 	if !yes {

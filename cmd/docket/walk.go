@@ -36,6 +36,7 @@ type walk struct {
 	chosen []offer        // those that were chosen
 	known  client.Case    // what the ledger says of the case
 	key    *keyfile.SubjectKey
+	like   []client.Precedents // the like cases that were shown
 }
 
 // walkOptions are the flags of a walk.
@@ -48,9 +49,9 @@ type walkOptions struct {
 	out        string
 }
 
-// given reports whether a flag was given that only a walk has.
-func (o walkOptions) given() bool {
-	return o.from != "" || len(o.policies) > 0 || o.resume != ""
+// walked reports whether a flag was given that only a walk has.
+func (o walkOptions) walked() bool {
+	return len(o.policies) > 0 || o.resume != ""
 }
 
 // answersEnding follows the name of the draft in that of the file of answers.
@@ -183,6 +184,9 @@ func (w *walk) ask(ctx context.Context) error {
 // question takes the answer to q: the one that was kept, or what is typed, asked
 // for until it is right.
 func (w *walk) question(ctx context.Context, q *question) error {
+	if q.find != nil {
+		return w.found(ctx, q)
+	}
 	if v := get(w.kept, q.member); v != nil {
 		unset(w.kept, q.member)
 		err := w.recall(ctx, q, v)
@@ -209,6 +213,29 @@ func (w *walk) question(ctx context.Context, q *question) error {
 		}
 		w.say("  %s", bad)
 	}
+}
+
+// found takes what nobody is asked for. What was kept stays if nothing is found.
+func (w *walk) found(ctx context.Context, q *question) error {
+	kept := get(w.kept, q.member)
+	unset(w.kept, q.member)
+	v, err := q.find(ctx, w)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		v = kept
+	}
+	if v == nil {
+		return nil
+	}
+	err = w.take(q.member, v)
+	var bad wrong
+	if errors.As(err, &bad) {
+		w.say("  %s: what was kept can't stay: %s", q.member, bad)
+		return nil
+	}
+	return err
 }
 
 // recall takes an answer that was kept.
@@ -330,7 +357,7 @@ func (w *walk) finish(ctx context.Context) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	fmt.Fprintf(w.std.Out, "\n%s\n", describe(u, nil, nil))
+	fmt.Fprintf(w.std.Out, "\n%s\n", describe(u, nil, cited{precedents: shownIn(w.like)}))
 	answer, err := w.line(ctx, "Write this draft to "+w.opt.out+"? [y/N] ")
 	if err != nil {
 		return err

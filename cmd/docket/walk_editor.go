@@ -26,7 +26,7 @@ func (w *walk) text(ctx context.Context, q *question) (any, error) {
 	}
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
 	if text == "" {
-		return nil, fmt.Errorf("%s are empty: cancelled", q.member)
+		return nil, fmt.Errorf("nothing was written for %s: cancelled", q.member)
 	}
 	return text, nil
 }

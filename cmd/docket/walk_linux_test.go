@@ -326,8 +326,8 @@ func TestWalkEnds(t *testing.T) {
 		"end of input": {"action", "\x04", "the input ended"},
 		"a no":         {"Write", "n", "you did not want it"},
 		"Enter":        {"Write", "", "you did not want it"},
-		"no facts":     {"facts", ".", "facts are empty: cancelled"},
-		"spaces only":  {"reasons", "  \n\t\n.", "reasons are empty: cancelled"},
+		"no facts":     {"facts", ".", "nothing was written for facts: cancelled"},
+		"spaces only":  {"reasons", "  \n\t\n.", "nothing was written for reasons: cancelled"},
 	} {
 		out := w.file(strings.ReplaceAll(name, " ", "-") + ".draft")
 		answers := whole(w)
@@ -624,12 +624,12 @@ func TestWalkEditor(t *testing.T) {
 	}{
 		{"editor", "", "docket_test_write() { stat -c %a \"$1\" >> " + w.file("modes") + "; grep -q '^# case: known-case' \"$1\" && echo Found. >> \"$1\"; }; docket_test_write", 0, "", 0},
 		{"visual first", `f() { echo "$1 $2" >> "$2"; }; f Found.`, "false", 0, "", 0},
-		{"nothing written", "true", "", 1, "facts are empty: cancelled", 0},
-		{"emptied", "cp /dev/null", "", 1, "facts are empty: cancelled", 0},
+		{"nothing written", "true", "", 1, "nothing was written for facts: cancelled", 0},
+		{"emptied", "cp /dev/null", "", 1, "nothing was written for facts: cancelled", 0},
 		{"fails", "false", "", 1, "the editor false: exit status 1", 0},
 		{"fails with text", "f() { echo Lost? >> $1; return 3; }; f", "", 1, "what it wrote is in ", 1},
 		{"there is none", "no-such-editor-anywhere", "", 1, "exit status 127", 0},
-		{"deletes it", "rm", "", 1, "facts are empty: cancelled", 0},
+		{"deletes it", "rm", "", 1, "nothing was written for facts: cancelled", 0},
 	} {
 		tmp := t.TempDir()
 		t.Setenv("TMPDIR", tmp)

@@ -38,6 +38,8 @@ type question struct {
 	// ends the walk. nil takes the text.
 	read func(ctx context.Context, w *walk, text string) (any, error)
 	long bool // in an editor
+	// find finds the member, and nobody is asked; nil if there is nothing to find.
+	find func(ctx context.Context, w *walk) (any, error)
 }
 
 // questions in the order in which they are asked.
@@ -60,6 +62,7 @@ var questions = []question{
 		},
 		about:    aboutGrounds,
 		optional: func(w *walk) bool { return slices.Contains(unbound, getText(w.value, "action")) }, read: readGrounds},
+	{member: "precedents", find: findAlike},
 	{member: "subject/name", prompt: "The name of the subject: a domain, URL, address or account. It is public for ever.",
 		about: func(*walk) string { return "Without a name only its pseudonym, the ref, is recorded." }, optional: always},
 	{member: "subject/type", prompt: "What the subject is",
@@ -96,6 +99,8 @@ var questions = []question{
 	{member: "lang", prompt: "The language of facts and reasons, like en or de-AT", fallback: langOfClause},
 	{member: "facts", prompt: "The facts: what was found", long: true},
 	{member: "reasons", prompt: "The reasons: why this follows from the facts and the clauses", long: true},
+	{member: "distinguishing_reason", prompt: "What makes this case different: most like cases were decided otherwise",
+		applies: (*walk).differs, about: aboutAlike, long: true},
 }
 
 func always(*walk) bool { return true }

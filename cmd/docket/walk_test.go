@@ -16,7 +16,7 @@ import (
 func TestWalkWithoutTerminal(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "d.draft")
 	for _, args := range []string{"", "--from http://127.0.0.1:1", "--policy-record p.json", "--continue a.yaml",
-		"d.yaml --from http://127.0.0.1:1", "d.yaml --policy-record p.json", "d.yaml --continue a.yaml"} {
+		"d.yaml --policy-record p.json", "d.yaml --continue a.yaml"} {
 		var said bytes.Buffer
 		err := run(context.Background(), append(strings.Fields("decide --out "+out), strings.Fields(args)...),
 			cli.Streams{In: strings.NewReader("example-1\n"), Out: &said, Err: &said})
@@ -40,7 +40,7 @@ func TestQuestionsAreMembers(t *testing.T) {
 				t.Fatalf("the schema has no member %s", q.member)
 			}
 		}
-		if seen[q.member] || q.prompt == "" {
+		if seen[q.member] || (q.prompt == "") != (q.find != nil) {
 			t.Errorf("%s is asked twice, or without words", q.member)
 		}
 		seen[q.member] = true

@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/telling"
 )
 
 // describe says in plain words what a record or draft states and who has signed
-// it; names are the holders of keys and rules the policies that it cites, as far
-// as they are known. Free text comes last, under the warning that it can't be
+// it; names are the holders of keys and cited what it cites, as far as they are
+// known. Free text comes last, under the warning that it can't be
 // taken back. Text from the record is shown without control characters.
-func describe(u *record.Unverified, names map[string]string, rules cited) string {
-	w := words{rules: rules}
+func describe(u *record.Unverified, names map[string]string, cited cited) string {
+	w := words{cited: cited}
 	switch p := u.Payload().(type) {
 	case *record.Charter:
 		w.charter(p)
@@ -81,12 +82,19 @@ func holders(p record.Payload) map[string]string {
 // words gathers what a record says: facts one to a line, free text apart.
 type words struct {
 	facts, free strings.Builder
-	rules       cited
+	cited       cited
 }
 
-// cited are the policies that a record cites, by the id of the record that
-// published them.
-type cited map[record.ID]*record.PolicyPublish
+// cited is what a ledger says of what a record cites.
+type cited struct {
+	// rules are policies, by the id of the record that published them.
+	rules      map[record.ID]*record.PolicyPublish
+	precedents map[record.ID]precedent
+	// like are the like cases that there are now; unlike says why they are not
+	// known.
+	like   []client.Precedents
+	unlike error
+}
 
 // ground says which clause is cited, and what it says if that is known.
 func (w *words) ground(g record.Ground) {
@@ -95,7 +103,7 @@ func (w *words) ground(g record.Ground) {
 		return
 	}
 	w.line("ground", "policy %s version %d, clause %s (%s)", g.Policy, g.Version, g.Clause, g.Record)
-	p := w.rules[g.Record]
+	p := w.cited.rules[g.Record]
 	if p == nil || p.Policy != g.Policy || p.Version != g.Version {
 		w.line("", "give --ledger to read here what it says")
 		return
@@ -232,7 +240,7 @@ func (w *words) decision(p *record.Decision) {
 	w.line("trigger", "%s", p.Trigger.Kind)
 	w.given("intake", string(p.Trigger.Intake))
 	w.line("automation", "detection %s, decision %s", p.Automation.Detection, p.Automation.Decision)
-	w.given("precedents", list(p.Precedents))
+	w.precedents(p)
 	w.text("subject", p.Subject.Name)
 	w.text("locator", p.Subject.Locator)
 	w.text("facts", p.Facts)
@@ -243,7 +251,7 @@ func (w *words) decision(p *record.Decision) {
 	for _, a := range p.Alternatives {
 		w.text("why not "+string(a.Action), a.WhyNot)
 	}
-	w.text("differs from precedents, because", p.DistinguishingReason)
+	w.text("differs from like cases, because", p.DistinguishingReason)
 	w.text("authority", p.Trigger.Authority)
 	w.text("reporter", p.Trigger.Reporter)
 	w.text("legal reference", p.Trigger.LegalReference)
