@@ -241,7 +241,7 @@ func (w *walk) found(ctx context.Context, q *question) error {
 // recall takes an answer that was kept.
 func (w *walk) recall(ctx context.Context, q *question, v any) error {
 	text, isText := v.(string)
-	if q.choices != nil && !(q.member == "emergency/harm" && len(w.offers) == 0) && !slices.Contains(q.choices(w), text) {
+	if q.choices != nil && !q.several && !(q.member == "emergency/harm" && len(w.offers) == 0) && !slices.Contains(q.choices(w), text) {
 		return wrong(telling.Plain(text) + " is none of those to choose from")
 	}
 	if isText && q.read != nil {
@@ -313,6 +313,9 @@ func (w *walk) answer(ctx context.Context, q *question) (any, error) {
 	}
 	if text == "" {
 		return nil, wrong(q.member + " can't be left out here")
+	}
+	if q.several {
+		return chooseSome(text, choices)
 	}
 	if choices != nil {
 		if text, err = choose(text, choices); err != nil {
@@ -431,6 +434,7 @@ func check(answers map[string]any) error {
 		set(all, member, v)
 	}
 	merge(all, clone(answers).(map[string]any))
+	completeDSA(all)
 	s := &sheet{value: all, lines: map[string]int{"": 1}}
 	p := &record.Decision{}
 	if err := s.payload(p, record.TypeDecision, ""); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -195,7 +196,10 @@ func whole(w walkWorld) map[string][]string {
 		"trigger/kind": {"court_order"}, "trigger/authority": {"A court"}, "trigger/legal_reference": {"1 A 17/26"}, "trigger/intake": {""},
 		"automation/detection": {""}, "automation/decision": {""}, "decided_at": {"2026-11-23T08:00:00Z"}, "effective_at": {"2026-11-23T09:00:00Z"},
 		"until": {"+3d"}, "review_at": {"+48h"}, "emergency/harm": {""}, "redress": {"Complaints by post."}, "lang": {""},
-		"facts": {"The court found it.\n\n  Twice: so.\n."}, "reasons": {"It ordered so.\n."}, "Write": {"y"},
+		"facts": {"The court found it.\n\n  Twice: so.\n."}, "reasons": {"It ordered so.\n."},
+		"dsa/category": {"13"}, "dsa/content_type": {"6, CONTENT_TYPE_OTHER"}, "dsa/content_type_other": {"A shop"}, "dsa/content_date": {"2026-11-01"},
+		"dsa/decision_ground": {"1"}, "dsa/illegal_content_legal_ground": {"A law"}, "dsa/illegal_content_explanation": {"It sold nothing."},
+		"dsa/decision_visibility": {"2"}, "dsa/decision_provision": {"2"}, "dsa/decision_account": {"1"}, "Write": {"y"},
 	}
 }
 
@@ -223,7 +227,7 @@ func TestWalk(t *testing.T) {
 	for _, want := range []string{"1  abuse, version 2, clause hosting: What we host", "Illegal content may be suspended.", "Who must sign depends on it.",
 		"Under clause hosting the measure ends within 72 hours: by 2026-11-26T09:00:00Z at the latest.",
 		"Under clause hosting it is looked at again within 48 hours: by 2026-11-25T09:00:00Z at the latest.",
-		"decides          suspend, on the service layer hosting", "This text can never be removed from the log", "wrote " + out} {
+		"decides          suspend, on the service layer hosting", "This text can never be removed from the log", "for the EU's DSA Transparency Database", "content_type: CONTENT_TYPE_TEXT CONTENT_TYPE_OTHER", "wrote " + out} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it never says %q:\n%s", want, said)
 		}
@@ -250,7 +254,10 @@ func TestWalk(t *testing.T) {
 		Trigger:    record.Trigger{Kind: "court_order", Authority: "A court", LegalReference: "1 A 17/26", Intake: w.intake},
 		Automation: record.Automation{Decision: "none", Detection: "manual"},
 		DecidedAt:  record.Time(now.Unix()), EffectiveAt: record.Time(now.Unix() + 3600), Until: record.Time(now.Unix() + 73*3600), ReviewAt: record.Time(now.Unix() + 49*3600),
-		Redress: "Complaints by post.", Lang: "de", Facts: "The court found it.\n\n  Twice: so.", Reasons: "It ordered so."}
+		Redress: "Complaints by post.", Lang: "de", Facts: "The court found it.\n\n  Twice: so.", Reasons: "It ordered so.",
+		DSA: &record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", ContentType: []string{"CONTENT_TYPE_TEXT", "CONTENT_TYPE_OTHER"}, ContentTypeOther: "A shop",
+			ContentDate: "2026-11-01", DecisionGround: dsaIllegal, IllegalContentLegalGround: "A law", IllegalContentExplanation: "It sold nothing.",
+			DecisionVisibility: []string{"DECISION_VISIBILITY_CONTENT_DISABLED"}, DecisionProvision: "DECISION_PROVISION_TOTAL_SUSPENSION", DecisionAccount: "DECISION_ACCOUNT_SUSPENDED"}}
 	wanted, err := json.Marshal(want, json.Deterministic(true))
 	if err != nil {
 		t.Fatal(err)
@@ -260,6 +267,46 @@ func TestWalk(t *testing.T) {
 	}
 	if _, err := os.Stat(out + answersEnding); err == nil {
 		t.Error("answers were kept beside the draft")
+	}
+}
+
+// TestWalkDSA: what the EU's database needs is asked for where there is to be a statement
+// of reasons, a restriction of hosting, and only if it is wanted.
+func TestWalkDSA(t *testing.T) {
+	w := newWalkWorld(t)
+	args := "--from " + w.url + " --subject-key " + w.subjectKey + " --out "
+	terms := whole(w)
+	for member, typed := range map[string][]string{
+		"dsa/content_type": {",", "9", "1 1", "CONTENT_TYPE_TXT", "CONTENT_TYPE_TEXT"}, "dsa/content_date": {"yesterday", "2026-11-01"}, "dsa/decision_ground": {"2"},
+		"dsa/incompatible_content_ground": {""}, "dsa/incompatible_content_explanation": {"It sold nothing."}, "dsa/incompatible_content_illegal": {"Yes"},
+		"dsa/decision_visibility": {""}, "dsa/decision_provision": {""}, "dsa/decision_account": {"", "2"},
+	} {
+		terms[member] = typed
+	}
+	_, code, said := walkThrough(t, args+w.file("terms.draft"), terms, -1)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	want := record.DSA{Category: "STATEMENT_CATEGORY_SCAMS_AND_FRAUD", ContentType: []string{"CONTENT_TYPE_TEXT"}, ContentDate: "2026-11-01", DecisionGround: dsaIncompatible,
+		IncompatibleContentGround: "abuse, version 2, clause hosting", IncompatibleContentExplained: "It sold nothing.", IncompatibleContentIllegal: "Yes", DecisionAccount: "DECISION_ACCOUNT_TERMINATED"}
+	if got := readWalked(t, w.file("terms.draft")).DSA; got == nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for _, wants := range []string{"none is named", "is named twice", "did you mean \"CONTENT_TYPE_TEXT\"", "dsa/decision_account can't be left out here"} {
+		if !strings.Contains(said, wants) {
+			t.Errorf("it never says %q:\n%s", wants, said)
+		}
+	}
+	not := whole(w)
+	not["dsa/category"] = []string{""}
+	p, code, said := walkThrough(t, args+w.file("not.draft"), not, -1)
+	if d := readWalked(t, w.file("not.draft")); code != 0 || d.DSA != nil || slices.Contains(p.asked, "dsa/content_type") {
+		t.Errorf("not wanted: exit code %d, %+v: %s", code, d.DSA, said)
+	}
+	names := whole(w)
+	names["service_layer"], names["case"] = []string{"dns"}, []string{"of-names"}
+	if p, code, said := walkThrough(t, args+w.file("dns.draft"), names, -1); code != 0 || slices.Contains(p.asked, "dsa/category") {
+		t.Errorf("of a name: exit code %d, asked %q: %s", code, p.asked, said)
 	}
 }
 

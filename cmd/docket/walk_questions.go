@@ -36,14 +36,17 @@ type question struct {
 	optional func(*walk) bool
 	// read turns an answer into the member. The error is a wrong answer, or
 	// ends the walk. nil takes the text.
-	read func(ctx context.Context, w *walk, text string) (any, error)
-	long bool // in an editor
+	read    func(ctx context.Context, w *walk, text string) (any, error)
+	long    bool // in an editor
+	several bool // one or more of the choices
 	// find finds the member, and nobody is asked; nil if there is nothing to find.
 	find func(ctx context.Context, w *walk) (any, error)
 }
 
 // questions in the order in which they are asked.
-var questions = []question{
+var questions = slices.Concat(decisionQuestions, dsaQuestions)
+
+var decisionQuestions = []question{
 	{member: "ledger", prompt: "The origin of the ledger, like ledger.example.com/2026",
 		applies: func(w *walk) bool { return w.opt.origin == "" }},
 	{member: "case", prompt: "The name of the case: 3 to 64 of a-z, 0-9 and -. A new name opens a case.",

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/telling"
@@ -259,4 +261,28 @@ func (w *words) decision(p *record.Decision) {
 		w.text("evidence, SHA-256 "+e.SHA256, e.What)
 	}
 	w.text("redress", p.Redress)
+	if p.DSA != nil {
+		w.dsa(p.DSA)
+	}
+}
+
+// dsa says what a decision has for the EU's database, by the names of that.
+func (w *words) dsa(d *record.DSA) {
+	var members map[string]any
+	b, err := json.Marshal(d)
+	if err == nil {
+		err = json.Unmarshal(b, &members)
+	}
+	if err != nil {
+		return // a record that was parsed encodes
+	}
+	var lines []string
+	for _, name := range sortedKeys(members) {
+		text := fmt.Sprint(members[name])
+		if list, ok := members[name].([]any); ok {
+			text = strings.Trim(fmt.Sprint(list), "[]")
+		}
+		lines = append(lines, name+": "+text)
+	}
+	w.text("for the EU's DSA Transparency Database", strings.Join(lines, "\n"))
 }

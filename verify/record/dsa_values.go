@@ -81,4 +81,12 @@ var (
 		WA CY FY WO XH YI YO ZA ZU`)
 )
 
+// DSAValues are the values of the members of a [DSA] that have a fixed set of them, by
+// the name of the member. They must not be changed.
+var DSAValues = map[string][]string{
+	"account_type": dsaAccountType, "category": dsaCategory, "category_addition": dsaCategory, "category_specification": dsaKeyword,
+	"content_language": dsaLanguages, "content_type": dsaContentType, "decision_account": dsaAccount, "decision_ground": dsaGround,
+	"decision_monetary": dsaMonetary, "decision_provision": dsaProvision, "decision_visibility": dsaVisibility,
+}
+
 func isDSALanguage(s string) bool { return slices.Contains(dsaLanguages, s) }
