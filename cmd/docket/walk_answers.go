@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/docket-ledger/docket/verify/record"
 )
 
 // Members of nested mappings, by paths like subject/name.
@@ -149,4 +152,39 @@ func yamlText(indent, s string) string {
 		return fmt.Sprintf("%q", s)
 	}
 	return string(b)
+}
+
+// check judges answers as if all other members were right.
+func check(answers map[string]any) error {
+	const hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	all := map[string]any{}
+	for member, v := range map[string]any{
+		"ledger": "ledger.example.com/2026", "case": "example-1", "service_layer": "other", "action": "decline",
+		"subject/type": "other", "subject/ref": hash, "facts": "f", "reasons": "r", "lang": "en", "trigger/kind": "notice",
+		"automation/detection": "manual", "automation/decision": "none",
+		"decided_at": "2026-11-23T08:00:00Z", "effective_at": "1970-01-01T00:00:01Z",
+	} {
+		set(all, member, v)
+	}
+	merge(all, clone(answers).(map[string]any))
+	completeDSA(all)
+	s := &sheet{value: all, lines: map[string]int{"": 1}}
+	p := &record.Decision{}
+	if err := s.payload(p, record.TypeDecision, ""); err != nil {
+		return err
+	}
+	_, err := record.NewDraft(p)
+	return err
+}
+
+// explainAnswer says what is wrong with an answer, without naming a line.
+func explainAnswer(err error) string {
+	var f *fault
+	if !errors.As((&sheet{lines: map[string]int{"": 1}}).explain(err), &f) {
+		return err.Error()
+	}
+	if f.advice == "" {
+		return f.problem
+	}
+	return f.problem + "; " + f.advice
 }
