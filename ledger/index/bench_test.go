@@ -254,6 +254,34 @@ func BenchmarkCount(b *testing.B) {
 	}
 }
 
+// BenchmarkAlike: how often what was decided under a clause on a layer, but in a case.
+func BenchmarkAlike(b *testing.B) {
+	x := variedIndex(b)
+	like := index.Query{Where: map[index.Field][]string{index.Type: {"decision"}, index.Standing: {"effective"}}}
+	clauses, err := x.Count(b.Context(), like, 1, index.Clause, index.Layer)
+	if err != nil || len(clauses.Rows) == 0 {
+		b.Fatal(err, clauses.Total)
+	}
+	like.Where[index.Clause], like.Where[index.Layer] = clauses.Rows[0].Values[:1], clauses.Rows[0].Values[1:]
+	found, err := x.Search(b.Context(), like, ledger.Page{Limit: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	like.Not = map[index.Field][]string{index.Action: {"reinstate"}, index.Case: {lastWord(found.Items[0].Entry)}}
+	total := int64(0)
+	for b.Loop() {
+		counts, err := x.Count(b.Context(), like, 10, index.Action)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := x.Search(b.Context(), like, ledger.Page{Limit: 5}); err != nil {
+			b.Fatal(err)
+		}
+		total = counts.Total
+	}
+	b.ReportMetric(float64(total), "alike")
+}
+
 // BenchmarkNear: what a reader gets who mistypes.
 func BenchmarkNear(b *testing.B) {
 	x := variedIndex(b)
