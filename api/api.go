@@ -33,6 +33,7 @@ import (
 	"github.com/docket-ledger/docket/api/web"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
+	"github.com/docket-ledger/docket/ledger/figures"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -127,6 +128,7 @@ type server struct {
 	publicURL string
 	now       func() time.Time
 	limits    *limits
+	figures   *figures.Keeper
 	lookup    Index           // nil if there is none
 	pages     *web.Pages      // nil without an index
 	stopping  context.Context // ends with Site.Stop

@@ -18,6 +18,7 @@ import (
 	"github.com/docket-ledger/docket/api/web"
 	"github.com/docket-ledger/docket/ledger"
 	"github.com/docket-ledger/docket/ledger/drafts"
+	"github.com/docket-ledger/docket/ledger/figures"
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -50,6 +51,7 @@ func problemFor(err error) *problem.Problem {
 	var limit *limitError
 	var said *problem.Problem // by a page
 	var query *index.QueryError
+	var counting *figures.CountingError
 	switch {
 	case errors.As(err, &said):
 		return said
@@ -79,6 +81,8 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusConflict, problem.DraftLogged, err.Error())
 	case errors.As(err, &query):
 		return problem.New(http.StatusBadRequest, problem.BadQuery, query.Error())
+	case errors.As(err, &counting):
+		return unavailable(problem.Busy, counting, time.Second)
 	case errors.Is(err, errBehind):
 		return unavailable(problem.Busy, errBehind, time.Second)
 	case errors.Is(err, index.ErrAnew):

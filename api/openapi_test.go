@@ -214,7 +214,7 @@ func (s *describedSite) reads() {
 		{"/v1/cases/" + ledgertest.EveryCase, ""}, {"/v1/cases/" + ledgertest.EveryCase + "?limit=2", ""}, {"/v1/cases/" + ledgertest.EveryCase + "/file", ""},
 		{"/v1/policies", ""}, {"/v1/policies?limit=1", ""}, {"/v1/policies/abuse", ""}, {"/v1/policies/withdrawn", ""},
 		{"/v1/keys", ""}, {"/v1/keys?limit=2", ""}, {"/v1/keys/" + kid, ""}, {"/v1/keys/" + ledgertest.JWK("tim").KID(), ""},
-		{"/v1/due", ""}, {"/v1/due?at=2027-06-01T00:00:00Z", ""}, {"/v1/log", ""}, {"/v1/trust.policy", ""}, {"/feed.atom", ""},
+		{"/v1/due", ""}, {"/v1/due?at=2027-06-01T00:00:00Z", ""}, {"/v1/stats", ""}, {"/v1/stats?at_least=5", ""}, {"/v1/stats.csv?table=clauses", ""}, {"/v1/log", ""}, {"/v1/trust.policy", ""}, {"/feed.atom", ""},
 		{"/checkpoint", ""}, {fmt.Sprintf("/tile/0/000.p/%d", last), ""}, {"/openapi.json", ""}, {"/static/style.css", ""}, {"/static/page.js", ""}, {"/static/icon.svg", ""},
 		{"/", ""}, {"/", html[1]}, {"/search?q=happened", html[1]}, {"/records/" + id, html[1]}, {"/cases/" + ledgertest.EveryCase, html[1]}, {"/policies", html[1]},
 		{"/policies/abuse", html[1]}, {"/keys", html[1]}, {"/keys/" + kid, html[1]}, {"/due", html[1]}, {"/void", html[1]}, {"/log", html[1]}, {"/check", html[1]}, {"/api", html[1]},
@@ -268,7 +268,7 @@ func (s *describedSite) absent() {
 	}
 	id := string(s.ids[record.TypeDecision])
 	for _, path := range []string{"/v1/records?colour=red", "/v1/records?q=%22open", "/v1/records?cursor=x", "/v1/records?from=2026-02-30", "/v1/records?at_least=999999", "/v1/counts", "/v1/counts?by=colour", "/v1/precedents?policy=abuse&clause=hosting", "/v1/precedents?policy=abuse&clause=none&layer=hosting", "/v1/stream?from=-1",
-		"/v1/cases/" + ledgertest.EveryCase + "?cursor=x", "/v1/policies?limit=0", "/v1/keys?limit=many", "/v1/due?at=tomorrow", "/v1/checkpoints", "/v1/records/" + id + "/receipt?wait=now"} {
+		"/v1/cases/" + ledgertest.EveryCase + "?cursor=x", "/v1/policies?limit=0", "/v1/keys?limit=many", "/v1/due?at=tomorrow", "/v1/stats?at_least=999999", "/v1/stats?at_least=many", "/v1/stats.csv", "/v1/stats.csv?table=people", "/v1/checkpoints", "/v1/records/" + id + "/receipt?wait=now"} {
 		s.d.wants(400, "GET", s.url+path, "")
 	}
 	for _, path := range []string{"/search?colour=red", "/cases/" + ledgertest.EveryCase + "?cursor=x", "/policies/abuse?version=9", "/void?cursor=x"} {

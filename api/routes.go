@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/docket-ledger/docket/api/web"
+	"github.com/docket-ledger/docket/ledger/figures"
 )
 
 // Parts of what is served; a listener may have some of them.
@@ -38,7 +39,7 @@ type Site struct {
 // NewSite returns a site for a ledger. A Registry of opt serves one site only.
 func NewSite(l Ledger, opt Options) *Site {
 	s := &server{ledger: l, log: opt.Logger, drafts: opt.Drafts, publicURL: opt.PublicURL, now: opt.Now,
-		limits: newLimits(opt.Limits)}
+		limits: newLimits(opt.Limits), figures: figures.New(l)}
 	if opt.Index != nil {
 		s.lookup = opt.Index
 		s.pages = web.New(web.Config{Ledger: l, Index: opt.Index, PublicURL: opt.PublicURL, Now: opt.Now})
@@ -66,6 +67,10 @@ func NewSite(l Ledger, opt Options) *Site {
 // Stop ends the batches that are on their way: what was read is answered, and a
 // last line says that there is no more. Who waits for witnesses is answered. It is for http.Server.RegisterOnShutdown.
 func (site *Site) Stop() { site.stop() }
+
+// Count counts the log for the numbers that are asked for later. It returns when that is
+// done, or ctx ends; an error will be met again by who asks.
+func (site *Site) Count(ctx context.Context) error { return site.server.figures.All(ctx) }
 
 // New returns the handler of a site that serves everything.
 func New(l Ledger, opt Options) http.Handler { return NewSite(l, opt).Handler(Everything) }
@@ -107,6 +112,8 @@ func (site *Site) Handler(parts Parts) http.Handler {
 		serve("policy", "/v1/policies/{policy}", get(takes(s.policy)))
 		serve("case", "/v1/cases/{case}", get(takes(s.caseOf, "limit", "cursor")))
 		serve("casefile", "/v1/cases/{case}/file", get(takes(s.caseFile)))
+		serve("stats", "/v1/stats", get(takes(s.stats, "at_least")))
+		serve("statstable", "/v1/stats.csv", get(takes(s.statsTable, "table", "at_least")))
 		serve("stream", "/v1/stream", get(takes(s.stream, "from")))
 		serve("trust", "/v1/trust.policy", get(takes(s.trust)))
 		serve("keys", "/v1/keys", get(takes(s.keys, "limit", "cursor")))
@@ -153,6 +160,8 @@ receipts and the log offline.
   GET  /v1/policies, /{policy}   the rules that decisions rest on, and since when
   GET  /v1/cases/{case}          all records of a case, and what is in force
   GET  /v1/cases/{case}/file     the case in one file, which proves it: docket-verify case --policy T F.zip
+  GET  /v1/stats                 the numbers: how often, how alike, how fast, on whose demand, and what became of it
+  GET  /v1/stats.csv?table=T     one table of them: totals, codes, months, clauses, outcomes or triggers
   GET  /v1/stream                each record as it is logged (server-sent events); resumes after Last-Event-ID
   GET  /feed.atom                the newest decisions as an Atom feed
   GET  /v1/trust.policy          log key and witnesses as the charter names them (c2sp.org/tlog-policy):

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
+	"github.com/docket-ledger/docket/api/client"
+	"github.com/docket-ledger/docket/api/problem"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
@@ -27,7 +31,8 @@ func countLog(ctx context.Context, args []string, std cli.Streams) error {
 	flags := cli.Flags("docket-verify stats")
 	policy := policyFlag(flags)
 	asJSON := flags.Bool("json", false, "print all numbers as one JSON object")
-	if err := flags.ParseArgs(args, 1, 1, "URL|DIR|ZIP", "docket-verify stats --policy trust.policy --json mirror"); err != nil {
+	compare := flags.String("compare", "", "`URL` of a ledger whose own numbers are held against what is counted; a ledger that is counted itself is always compared")
+	if err := flags.ParseArgs(args, 1, 1, "URL|DIR|ZIP", "docket-verify stats --policy trust.policy --compare https://ledger.example.com mirror"); err != nil {
 		return err
 	}
 	if err := flags.Require("policy"); err != nil {
@@ -37,9 +42,17 @@ func countLog(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	c := stats.NewCounter()
+	said, err := statsSaid(ctx, *compare, src)
+	if err != nil {
+		return err
+	}
+	c, then := stats.NewCounter(), stats.NewCounter().Figures()
 	a := auditor{std: std, json: *asJSON, quiet: true, start: time.Now(),
-		each: func(_ int64, r record.Checked, s rules.Standing) { c.Add(r, s) }}
+		each: func(index int64, r record.Checked, s rules.Standing) {
+			if c.Add(r, s); said != nil && index+1 == said.Size {
+				then = c.Figures()
+			}
+		}}
 	sum, err := a.run(ctx, src, *policy)
 	if err != nil {
 		return err
@@ -58,7 +71,70 @@ func countLog(ctx context.Context, args []string, std cli.Streams) error {
 	} else {
 		a.figures(sum, out)
 	}
-	return a.err
+	if a.err != nil || said == nil {
+		return a.err
+	}
+	return a.compared(cp, then, said)
+}
+
+// statsSaid returns what a ledger says that the numbers are: that of compare, else the
+// one that is counted, if it is one and says any; nil if none is asked.
+func statsSaid(ctx context.Context, compare string, counted verify.Source) (*client.Stats, error) {
+	c, _ := counted.(*client.Client)
+	if compare != "" {
+		var err error
+		if c, err = client.New(compare); err != nil {
+			return nil, cli.Usage(fmt.Errorf("--compare: %w", err))
+		}
+	}
+	if c == nil {
+		return nil, nil
+	}
+	for {
+		said, err := c.Stats(ctx)
+		var p *problem.Problem
+		switch {
+		case err == nil:
+			return &said, nil
+		case errors.Is(err, fs.ErrNotExist) && compare == "": // a copy, served
+			return nil, nil
+		case errors.As(err, &p) && p.RetryAfter > 0 && p.RetryAfter <= maxRetryAfter: // it counts
+			select {
+			case <-time.After(p.RetryAfter):
+			case <-ctx.Done():
+				return nil, cli.Unknown(ctx.Err())
+			}
+		default:
+			return nil, cli.Unknown(fmt.Errorf("ask the ledger for its numbers: %w", err))
+		}
+	}
+}
+
+// maxRetryAfter is the longest pause that a ledger may ask for.
+const maxRetryAfter = time.Minute
+
+// compared tells how what a ledger says differs from what was counted at that size.
+func (a *auditor) compared(cp verify.Checkpoint, counted stats.Figures, said *client.Stats) error {
+	switch {
+	case said.Origin != cp.Origin:
+		return fmt.Errorf("the server's numbers are of the log %q, those counted of %q", said.Origin, cp.Origin)
+	case said.Size > cp.Size:
+		return cli.Unknown(fmt.Errorf("the server has counted %d records, and this copy has %d: docket-mirror sync brings the rest", said.Size, cp.Size))
+	case said.Size == cp.Size && said.Root != cp.Root.String():
+		return fmt.Errorf("the server has counted another log: its root at size %d is %q, this one's %s. docket-verify diff compares the two", cp.Size, said.Root, cp.Root)
+	}
+	wrong := counted.Differences(said.Figures, "the server")
+	for _, d := range wrong {
+		fmt.Fprintf(a.std.Err, "docket-verify: at size %d: %s\n", said.Size, telling.Plain(d))
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the server's numbers are not those of the log: %s listed above", count(int64(len(wrong)), "difference is", "differences are"))
+	}
+	if !a.json {
+		_, err := fmt.Fprintf(a.std.Out, "the server says the same of the first %d records\n", said.Size)
+		return err
+	}
+	return nil
 }
 
 // figures tells the numbers in words.

@@ -85,7 +85,17 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 		return errors.Join(cli.Unknown(err), ctl.close(), dir.Close())
 	}
 	set.listeners.announce(std.Err, dir.VKey)
+	counting, enough := context.WithCancel(ctx)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		if err := site.Count(counting); err != nil && counting.Err() == nil {
+			log.Error("the numbers of the log can't be counted", slog.Any("error", err))
+		}
+	}()
 	err = run(ctx, set.listeners.servers(site, log), dir.Ledger)
+	enough()
+	<-counted
 	asking.stop()
 	return errors.Join(err, ctl.close(), dir.Close())
 }
