@@ -217,7 +217,7 @@ func (s *describedSite) reads() {
 		{"/v1/due", ""}, {"/v1/due?at=2027-06-01T00:00:00Z", ""}, {"/v1/stats", ""}, {"/v1/stats?at_least=5", ""}, {"/v1/stats.csv?table=clauses", ""}, {"/v1/log", ""}, {"/v1/trust.policy", ""}, {"/feed.atom", ""},
 		{"/checkpoint", ""}, {fmt.Sprintf("/tile/0/000.p/%d", last), ""}, {"/openapi.json", ""}, {"/static/style.css", ""}, {"/static/page.js", ""}, {"/static/icon.svg", ""},
 		{"/", ""}, {"/", html[1]}, {"/search?q=happened", html[1]}, {"/records/" + id, html[1]}, {"/cases/" + ledgertest.EveryCase, html[1]}, {"/policies", html[1]},
-		{"/policies/abuse", html[1]}, {"/keys", html[1]}, {"/keys/" + kid, html[1]}, {"/due", html[1]}, {"/void", html[1]}, {"/log", html[1]}, {"/check", html[1]}, {"/api", html[1]},
+		{"/policies/abuse", html[1]}, {"/keys", html[1]}, {"/keys/" + kid, html[1]}, {"/stats", html[1]}, {"/stats/clause?policy=process&clause=measures&layer=hosting", html[1]}, {"/due", html[1]}, {"/void", html[1]}, {"/log", html[1]}, {"/check", html[1]}, {"/api", html[1]},
 	} {
 		fields := []string{}
 		if test.accept != "" {
@@ -263,7 +263,7 @@ func (s *describedSite) absent() {
 		"/v1/precedents?policy=none&clause=hosting&layer=hosting", "/v1/checkpoints?covers=0", "/tile/0/999", "/tile/0/000.p/255", "/static/none.css"} {
 		s.d.wants(404, "GET", s.url+path, "")
 	}
-	for _, path := range []string{"/records/d-x", "/cases/nowhere", "/policies/none", "/keys/none"} {
+	for _, path := range []string{"/records/d-x", "/cases/nowhere", "/policies/none", "/keys/none", "/stats/clause?policy=none"} {
 		s.d.wants(404, "GET", s.url+path, "", html...)
 	}
 	id := string(s.ids[record.TypeDecision])

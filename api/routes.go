@@ -42,7 +42,7 @@ func NewSite(l Ledger, opt Options) *Site {
 		limits: newLimits(opt.Limits), figures: figures.New(l)}
 	if opt.Index != nil {
 		s.lookup = opt.Index
-		s.pages = web.New(web.Config{Ledger: l, Index: opt.Index, PublicURL: opt.PublicURL, Now: opt.Now})
+		s.pages = web.New(web.Config{Ledger: l, Index: opt.Index, Figures: s.figures, PublicURL: opt.PublicURL, Now: opt.Now})
 	}
 	var stop context.CancelFunc
 	s.stopping, stop = context.WithCancel(context.Background())

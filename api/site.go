@@ -34,6 +34,8 @@ func sitePages(p *web.Pages) []sitePage {
 		{"page.policy", "/policies/{policy}", p.Policy},
 		{"page.keys", "/keys", p.Keys},
 		{"page.key", "/keys/{kid}", p.Key},
+		{"page.stats", "/stats", p.Stats},
+		{"page.clausestats", "/stats/clause", p.ClauseStats},
 		{"page.due", "/due", p.Due},
 		{"page.void", "/void", p.Void},
 		{"page.log", "/log", p.Log},

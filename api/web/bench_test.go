@@ -59,6 +59,8 @@ func BenchmarkPages(b *testing.B) {
 		{"policies", "/policies"},
 		{"policy", "/policies/rules-dns"},
 		{"keys", "/keys"},
+		{"statistics", "/stats"},
+		{"statistics of a clause", "/stats/clause?policy=rules-dns&clause=illegal&layer=dns"},
 		{"due", "/due"},
 		{"void records", "/void"},
 		{"log", "/log"},

@@ -23,6 +23,9 @@ var functions = template.FuncMap{
 	"excerpt": excerpt,
 	"short":   short,
 	"segment": url.PathEscape,
+	"percent": percent,
+	"lasting": lasting,
+	"upper":   upperFirst,
 }
 
 // prose is a text of a record, in paragraphs, in its language.

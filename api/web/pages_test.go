@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/figures"
 	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/verify/record"
 )
@@ -94,6 +98,52 @@ func TestDuePage(t *testing.T) {
 	late.says(t, "Undo the measure, which is not in force any more", "emergency")
 	if strings.Contains(late.text(), "Nothing is overdue.") {
 		t.Error("nothing is overdue after 73 hours")
+	}
+}
+
+// TestStatsPages: the numbers of the log, and those of each clause, which the API says
+// the same.
+func TestStatsPages(t *testing.T) {
+	s := newTestSite(t)
+	empty := s.get(t, "/stats")
+	empty.sound(t)
+	empty.says(t, "Nothing has been decided yet.", "No clause has been used yet.", "Nobody has decided yet.", "No record is void.", "Counted over the first ")
+	for i, action := range []record.Action{record.Suspend, record.Suspend, record.Terminate, record.Decline} {
+		d := s.Decision(fmt.Sprintf("stats-%d", i))
+		d.Action = action
+		if i == 2 {
+			d.Trigger = record.Trigger{Kind: "court_order", Authority: "A court", LegalReference: "1 O 1/26"}
+		}
+		s.Submit(s.Sign(d, "dora", "erik"))
+	}
+	s.EveryType("It happened.")
+	s.url = serve(t, s.World)
+	f, err := figures.New(s.Ledger).Figures(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := s.get(t, "/stats")
+	d.sound(t)
+	d.says(t, "Decisions that count "+strconv.FormatInt(f.All.Decisions, 10), "Decisions by what was decided", "Decisions by service", "All months as CSV",
+		fmt.Sprintf("Counted over the first %d records", f.Size), "abuse, clause hosting", "Why records are void", "quorum.short", "docket-verify stats --policy trust.policy "+s.url)
+	if charts := d.all("figure"); len(charts) != 2 {
+		t.Errorf("%d charts", len(charts))
+	}
+	if len(f.Clauses) < 2 {
+		t.Fatalf("%d clauses", len(f.Clauses))
+	}
+	for _, c := range f.Clauses {
+		path := "/stats/clause?" + url.Values{"policy": {c.Policy}, "clause": {c.Clause}, "layer": {string(c.Layer)}}.Encode()
+		if !slices.Contains(d.links(), path) {
+			t.Errorf("nothing leads to %s", path)
+		}
+		page := s.get(t, path)
+		page.sound(t)
+		page.says(t, fmt.Sprintf("%d decision", c.Decisions), fmt.Sprintf("%d : %d", c.Acted, c.Declined), "How long it took")
+	}
+	s.get(t, "/stats/clause?policy=abuse&clause=hosting&layer=hosting").says(t, "Suspend the service", "The order of a court", "Take no measure")
+	if none := s.get(t, "/stats/clause?policy=abuse"); none.StatusCode != http.StatusNotFound {
+		t.Errorf("no clause: %d", none.StatusCode)
 	}
 }
 

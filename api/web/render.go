@@ -53,7 +53,7 @@ type page struct {
 
 // Nav lists the links of the header: the first part of the path, and the words.
 func (page) Nav() [][2]string {
-	return [][2]string{{"search", "Search"}, {"policies", "Policies"}, {"keys", "People and keys"}, {"due", "Overdue"},
+	return [][2]string{{"search", "Search"}, {"policies", "Policies"}, {"keys", "People and keys"}, {"stats", "Statistics"}, {"due", "Overdue"},
 		{"void", "Void records"}, {"log", "The log"}, {"check", "Check a receipt"}, {"api", "For programs"}}
 }
 

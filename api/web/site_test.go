@@ -105,7 +105,7 @@ func TestHostile(t *testing.T) {
 	s := newTestSite(t)
 	ids := s.EveryType(hostile + strings.Repeat("w", 1500))
 	s.url = serve(t, s.World)
-	paths := []string{"/", "/search", "/search?q=alert", "/search?type=decision", "/cases/" + ledgertest.EveryCase, "/search?q=" + "%3Cscript%3E%22'", "/search?%3Cscript%3E=1",
+	paths := []string{"/", "/search", "/search?q=alert", "/search?type=decision", "/stats", "/stats/clause?policy=process&clause=measures&layer=hosting", "/stats/clause?policy=%3Cscript%3E", "/cases/" + ledgertest.EveryCase, "/search?q=" + "%3Cscript%3E%22'", "/search?%3Cscript%3E=1",
 		"/records/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/cases/%E2%80%AE"}
 	for _, id := range ids {
 		paths = append(paths, "/records/"+string(id))

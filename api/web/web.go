@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/figures"
 	"github.com/docket-ledger/docket/ledger/index"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
@@ -54,10 +55,16 @@ type Index interface {
 	Lag() index.Lag
 }
 
+// A Counter keeps the numbers of the log. *figures.Keeper is one.
+type Counter interface {
+	Figures(ctx context.Context, least int64) (*figures.Figures, error)
+}
+
 // Config is read by New.
 type Config struct {
-	Ledger Ledger
-	Index  Index
+	Ledger  Ledger
+	Index   Index
+	Figures Counter
 	// PublicURL is the URL under which the ledger is reached, for command
 	// lines that readers copy. Empty means that of each request.
 	PublicURL string
@@ -69,6 +76,7 @@ type Config struct {
 type Pages struct {
 	ledger    Ledger
 	index     Index
+	counter   Counter
 	publicURL string
 	now       func() time.Time
 	templates map[string]*template.Template
@@ -77,7 +85,7 @@ type Pages struct {
 
 // New returns the pages of a ledger.
 func New(cfg Config) *Pages {
-	p := &Pages{ledger: cfg.Ledger, index: cfg.Index, publicURL: cfg.PublicURL, now: cfg.Now, templates: parsed}
+	p := &Pages{ledger: cfg.Ledger, index: cfg.Index, counter: cfg.Figures, publicURL: cfg.PublicURL, now: cfg.Now, templates: parsed}
 	if p.now == nil {
 		p.now = time.Now
 	}

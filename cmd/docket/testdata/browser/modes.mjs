@@ -4,7 +4,7 @@
 import { axe, check, crawl, each, finish, height, launch, open, overflow, visit } from "./lib.mjs";
 
 const browser = await launch();
-const pages = (await crawl(["/policies", "/keys", "/due", "/void", "/log", "/check", "/api"])).filter((p) => p.status === 200);
+const pages = (await crawl(["/policies", "/keys", "/stats", "/due", "/void", "/log", "/check", "/api"])).filter((p) => p.status === 200);
 const records = pages.filter((p) => p.path.startsWith("/records/"));
 const template = (path) => path.replace(/\?.*/, "?").replace(/^(\/\w+\/).+/, "$1");
 const each1 = [...new Map(pages.map((p) => [template(p.path), p])).values()]; // one of each template

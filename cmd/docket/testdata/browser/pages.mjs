@@ -3,7 +3,7 @@
 
 import { axe, check, crawl, each, finish, height, launch, open, overflow, schemes, visit, widths } from "./lib.mjs";
 
-const sections = ["/", "/search", "/policies", "/keys", "/due", "/void", "/log", "/check", "/api"];
+const sections = ["/", "/search", "/policies", "/keys", "/stats", "/due", "/void", "/log", "/check", "/api"];
 
 const pages = await crawl(sections);
 const browser = await launch();
