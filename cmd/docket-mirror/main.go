@@ -3,7 +3,7 @@
 package main
 
 // main.go lists the commands, sync.go has the one that copies, serve.go the one that
-// serves, tell.go what they say and keep, witness.go those of a witness.
+// serves, export.go the one that exports, tell.go what they say and keep, witness.go those of a witness.
 
 import (
 	"os"
@@ -22,6 +22,7 @@ var program = cli.Program{
 	Commands: []cli.Command{
 		{Name: "sync", Short: "copies what is new in a log, once or again and again", Run: syncCommand},
 		{Name: "serve", Short: "serves a copy over HTTP, and cosigns what it has copied", Run: serveCommand},
+		{Name: "export", Short: "writes a log as JSON Lines, CSV or Parquet, and checks what was written", Run: exportCommand},
 		{Name: "witness", Short: "cosigns the checkpoints of logs, as c2sp.org/tlog-witness says", Run: serveWitness},
 		{Name: "witness key", Short: "makes the key of a witness and prints its verifier key", Run: newWitnessKey},
 		cli.Version("docket-mirror"),

@@ -99,15 +99,22 @@ type meter struct {
 
 // show is called by the workers of a copy.
 func (m *meter) show(done, of, fetched int64) {
+	m.tell(done, of, fmt.Sprintf("files, %d new", fetched))
+}
+
+// entries is called by an audit.
+func (m *meter) entries(done, of int64) { m.tell(done, of, "entries") }
+
+func (m *meter) tell(done, of int64, what string) {
 	if m.quiet || !m.mu.TryLock() {
 		return
 	}
 	defer m.mu.Unlock()
-	if took := time.Since(m.start); took >= time.Second && time.Since(m.last) >= time.Second {
+	if took := time.Since(m.start); took >= time.Second && time.Since(m.last) >= time.Second && done > 0 {
 		m.last = time.Now()
 		rate := float64(done) / took.Seconds()
 		left := time.Duration(float64(of-done) / rate * float64(time.Second)).Round(time.Second)
-		fmt.Fprintf(m.std.Err, "\rdocket-mirror: %d of %d files, %d new, %.0f a second, %v left \033[K", done, of, fetched, rate, left)
+		fmt.Fprintf(m.std.Err, "\rdocket-mirror: %d of %d %s, %.0f a second, %v left \033[K", done, of, what, rate, left)
 	}
 }
 

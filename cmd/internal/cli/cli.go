@@ -222,13 +222,26 @@ func Version(name string) Command {
 		if !ok {
 			return Unknown(errors.New("this program was built without build information"))
 		}
-		revision := "unknown"
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = s.Value
-			}
-		}
-		_, err := fmt.Fprintf(std.Out, "%s %s\nrevision %s\n%s\n", info.Main.Path, info.Main.Version, revision, info.GoVersion)
+		_, err := fmt.Fprintf(std.Out, "%s %s\nrevision %s\n%s\n", info.Main.Path, info.Main.Version, revision(info), info.GoVersion)
 		return err
 	}}
+}
+
+// Build returns the version and revision of this program, "unknown" if it was built
+// without them.
+func Build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + revision(info)
+}
+
+func revision(info *debug.BuildInfo) string {
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "unknown"
 }
