@@ -9,7 +9,8 @@ import (
 // the same log gives the same bytes. All numbers are counts or whole seconds:
 // shares are left to readers, and no rounding can make two programs differ.
 type Figures struct {
-	// Size is how many records were counted, from the first on.
+	// Size is how many records were read, from the first on; Effective, Void and
+	// all that follows are of the period that is counted, or of all.
 	Size      int64 `json:"size"`
 	Effective int64 `json:"effective"`
 	Void      int64 `json:"void"`

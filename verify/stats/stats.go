@@ -16,21 +16,23 @@ import (
 // A Counter counts the records of one log, one by one in its order. It keeps in
 // memory what it needs of each decision and appeal. It is not for concurrent use.
 type Counter struct {
-	size, void, voidDecisions int64
-	codes                     map[string]int64
-	months                    map[Month]int64 // with Count 0
-	all                       *clause
-	clauses                   map[clauseName]*clause
-	holders                   map[string]string // by key
-	signed                    map[string]int64  // decisions by holder
-	noticed                   map[string]int64  // when the first notice of a case was signed
-	decisions                 map[record.ID]*decision
-	appeals                   map[record.ID]*appeal
+	size, effective, void, voidDecisions int64
+
+	counts    func(at int64) bool // whether what was signed then is counted
+	codes     map[string]int64
+	months    map[Month]int64 // with Count 0
+	all       *clause
+	clauses   map[clauseName]*clause
+	holders   map[string]string // by key
+	signed    map[string]int64  // decisions by holder
+	noticed   map[string]int64  // when the first notice of a case was signed
+	decisions map[record.ID]*decision
+	appeals   map[record.ID]*appeal
 }
 
 // NewCounter returns one that has counted nothing.
 func NewCounter() *Counter {
-	return &Counter{codes: map[string]int64{}, months: map[Month]int64{}, all: newClause(), clauses: map[clauseName]*clause{},
+	return &Counter{counts: func(int64) bool { return true }, codes: map[string]int64{}, months: map[Month]int64{}, all: newClause(), clauses: map[clauseName]*clause{},
 		holders: map[string]string{}, signed: map[string]int64{}, noticed: map[string]int64{},
 		decisions: map[record.ID]*decision{}, appeals: map[record.ID]*appeal{}}
 }
@@ -58,7 +60,7 @@ func newClause() *clause {
 
 // A decision is what later records are counted by.
 type decision struct {
-	under     []*clause // and all; none if it is retrospective
+	under     []*clause // and all; none if it is retrospective, or not counted
 	signed    int64
 	emergency bool
 	ratified  bool
@@ -81,11 +83,14 @@ type Record interface {
 // Add counts the next record of the log, with what the rules said of it.
 func (c *Counter) Add(r Record, s rules.Standing) {
 	c.size++
+	at := signedAt(r)
 	if !s.Effective() {
-		c.addVoid(r, s)
+		c.addVoid(r, s, at)
 		return
 	}
-	at := signedAt(r)
+	if c.counts(at) {
+		c.effective++
+	}
 	switch p := r.Payload().(type) {
 	case *record.Charter:
 		for _, f := range p.Founders {
@@ -110,16 +115,19 @@ func (c *Counter) Add(r Record, s rules.Standing) {
 	}
 }
 
-func (c *Counter) addVoid(r Record, s rules.Standing) {
-	c.void++
-	for _, code := range s.Codes {
-		c.codes[string(code)]++
+func (c *Counter) addVoid(r Record, s rules.Standing, at int64) {
+	_, decides := r.Payload().(*record.Decision)
+	if c.counts(at) {
+		c.void++
+		for _, code := range s.Codes {
+			c.codes[string(code)]++
+		}
+		if decides {
+			c.voidDecisions++
+		}
 	}
-	switch p := r.Payload().(type) {
-	case *record.Decision:
-		c.voidDecisions++
-	case *record.Ratification:
-		if d := c.decisions[p.Decision]; d != nil && slices.Contains(s.Codes, rules.RatificationTooLate) {
+	if p, ok := r.Payload().(*record.Ratification); ok && slices.Contains(s.Codes, rules.RatificationTooLate) {
+		if d := c.decisions[p.Decision]; d != nil {
 			d.late()
 		}
 	}
@@ -135,10 +143,13 @@ func signedAt(r Record) int64 {
 }
 
 func (c *Counter) decide(r Record, p *record.Decision, at int64) {
-	retrospective := p.Retrospective != nil
-	c.months[Month{Month: time.Unix(at, 0).UTC().Format("2006-01"), Layer: p.ServiceLayer, Action: p.Action, Retrospective: retrospective}]++
 	d := &decision{signed: at, emergency: p.Emergency != nil}
 	c.decisions[r.ID()] = d
+	if !c.counts(at) {
+		return
+	}
+	retrospective := p.Retrospective != nil
+	c.months[Month{Month: time.Unix(at, 0).UTC().Format("2006-01"), Layer: p.ServiceLayer, Action: p.Action, Retrospective: retrospective}]++
 	under := c.under(p)
 	if retrospective {
 		for _, cl := range under {

@@ -8,7 +8,7 @@ import (
 
 // Figures returns the numbers of what was counted so far.
 func (c *Counter) Figures() Figures {
-	f := Figures{Size: c.size, Effective: c.size - c.void, Void: c.void, VoidDecisions: c.voidDecisions,
+	f := Figures{Size: c.size, Effective: c.effective, Void: c.void, VoidDecisions: c.voidDecisions,
 		Codes: counts(c.codes), All: c.all.sum(), Months: []Month{}, Clauses: []Clause{}}
 	for m, n := range c.months {
 		m.Count = n
