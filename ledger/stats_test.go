@@ -34,6 +34,9 @@ func TestStats(t *testing.T) {
 		seen.Ratified += got.All.Ratified
 		seen.Reversed += got.All.Reversed
 		seen.ByOrder += got.All.ByOrder
+		seen.TooLate += got.All.TooLate
+		seen.Unratified += got.All.Unratified
+		seen.Retrospective += got.All.Retrospective
 		seen.NoticeToDecision.Count += got.All.NoticeToDecision.Count
 	}
 	for _, n := range []int{50, 200} {
@@ -49,10 +52,63 @@ func TestStats(t *testing.T) {
 		check(fmt.Sprintf("history %d", seed), p.w)
 		end()
 	}
+	for seed := range uint64(5) {
+		check(fmt.Sprintf("afterwards %d", seed), afterwards(t, rand.New(rand.NewPCG(seed, 23))))
+	}
 	t.Logf("%+v", seen)
-	if seen.Decisions == 0 || seen.Ratified == 0 || seen.Reversed == 0 || seen.ByOrder == 0 || seen.NoticeToDecision.Count == 0 {
+	if seen.TooLate == 0 || seen.Unratified == 0 || seen.Retrospective == 0 || seen.Decisions == 0 || seen.Ratified == 0 || seen.Reversed == 0 || seen.ByOrder == 0 || seen.NoticeToDecision.Count == 0 {
 		t.Error("that says little")
 	}
+}
+
+// afterwards is a ledger of emergencies, of which some are approved in time, some too
+// late, twice or never, and of decisions that are recorded long after they were taken.
+func afterwards(t *testing.T, random *rand.Rand) *ledgertest.World {
+	t.Helper()
+	w := ledgertest.New(t, func(c *ledger.Config) { c.VoidsPerDay = 1000 })
+	rules := w.Submit(w.Sign(fullPolicy(w), "ada", "cleo")).ID
+	both := []record.Role{record.RoleRatifier, record.RoleDecider} // whose late approvals are logged as void
+	w.Submit(w.Sign(&record.KeyEnrol{Holder: "rae", JWK: ledgertest.JWK("rae"), Roles: both}, "ada", "ben", "rae"))
+	w.Advance(400 * time.Hour)
+	type open struct{ id, tip record.ID }
+	waiting := map[string]*open{}
+	send := func(p record.Payload, signers ...string) ledger.Outcome {
+		t.Helper()
+		out, err := w.Ledger.Submit(t.Context(), w.Sign(p, signers...), ledger.Options{LogVoid: true})
+		if err != nil {
+			t.Fatalf("%T: %v", p, err)
+		}
+		return out
+	}
+	for i := range 40 {
+		w.Advance(time.Duration(random.IntN(90)) * time.Minute)
+		d := w.Decision(fmt.Sprintf("afterwards-%d", i))
+		d.Grounds = []record.Ground{{Policy: "full", Version: 1, Clause: "quick", Record: rules}}
+		d.Action = record.Actions[random.IntN(4)]
+		switch random.IntN(4) {
+		case 0:
+			d.Emergency = &record.Harm{Harm: "life"}
+			out := send(d, []string{"dora", "erik"}[random.IntN(2)])
+			waiting[d.Case] = &open{out.ID, out.ID}
+		case 1:
+			d.DecidedAt, d.EffectiveAt = d.DecidedAt-300*3600, d.EffectiveAt-300*3600
+			if random.IntN(3) > 0 {
+				d.Retrospective = &record.Retrospective{Why: "The ledger is younger."}
+			}
+			send(d, "dora", "erik")
+		default:
+			for _, name := range slices.Sorted(maps.Keys(waiting)) {
+				o := waiting[name]
+				if out := send(&record.Ratification{Case: name, Decision: o.id, Prev: o.tip, Lang: "en", Reasons: "It was right."}, "rae"); out.Standing.Effective() {
+					o.tip = out.ID
+				}
+				if random.IntN(2) == 0 {
+					delete(waiting, name)
+				}
+			}
+		}
+	}
+	return w
 }
 
 // counted audits the files of a ledger and counts what the audit reads.
