@@ -82,7 +82,21 @@ var ErrNoDecision = errors.New("no effective decision of this id in this case")
 // time in seconds since 1970: the greatest that is proven, which is at least
 // Clock. The error wraps ErrNoDecision if the log has none.
 func ReadStatus(state State, name string, id record.ID, at int64) (*Decided, error) {
-	r := &rows{get: state.Get, memo: memo{}}
+	return NewStatusReader(state).Read(name, id, at)
+}
+
+// A StatusReader reads many statuses of one state, and keeps what it decodes for the next.
+// It must not be used concurrently.
+type StatusReader struct{ rows *rows }
+
+// NewStatusReader returns one for a state.
+func NewStatusReader(state State) *StatusReader {
+	return &StatusReader{&rows{get: state.Get, memo: memo{}}}
+}
+
+// Read is ReadStatus.
+func (s *StatusReader) Read(name string, id record.ID, at int64) (*Decided, error) {
+	r := s.rows
 	short := shortID(id)
 	c, err := r.caseAt(name)
 	if err != nil {

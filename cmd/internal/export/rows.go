@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
 	"github.com/docket-ledger/docket/verify/rules"
 )
@@ -92,7 +91,7 @@ type Decision struct {
 func newRecord(index int64, r record.Checked, s rules.Standing) Record {
 	p := r.Payload()
 	row := Record{Index: index, ID: string(s.ID), Type: string(p.Head().Type), Effective: s.Effective(), Codes: texts(s.Codes), Findings: texts(s.Findings),
-		Cites: texts(record.Cited(p)), Bytes: int64(len(r.Bytes())), Payload: r.PayloadBytes(), Record: r.Bytes()}
+		Cites: texts(record.Cited(p)), Bytes: int64(len(r.Bytes()))}
 	if act, ok := p.(record.Act); ok {
 		name, prev := act.Place()
 		row.Case, row.Prev = name, string(prev)
@@ -148,12 +147,12 @@ func newDecision(r Record, p *record.Decision) Decision {
 	return d
 }
 
-// became adds what an audit knows of it in the end.
-func (d *Decision) became(sum *verify.Summary) error {
+// became adds what is known of it in the end, at a time in seconds since 1970.
+func (d *Decision) became(end *rules.StatusReader, at int64) error {
 	if !d.Effective {
 		return nil
 	}
-	now, err := rules.ReadStatus(sum.State(), d.Case, record.ID(d.ID), sum.Time)
+	now, err := end.Read(d.Case, record.ID(d.ID), at)
 	if err != nil {
 		return fmt.Errorf("decision %d: %w", d.Index, err)
 	}

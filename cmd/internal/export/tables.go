@@ -1,12 +1,8 @@
 package export
 
 import (
-	"bufio"
-	"encoding/gob"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/go-json-experiment/json"
 
@@ -18,6 +14,7 @@ import (
 // An encoding spells the rows of tables.
 type encoding struct {
 	ending    string // of the names of files
+	whole     bool   // with payloads and records
 	records   func(*File) rows[Record]
 	decisions func(*File) rows[Decision]
 }
@@ -29,9 +26,9 @@ type rows[T any] interface {
 }
 
 var (
-	jsonLines     = encoding{"jsonl", newJSON[Record], newJSON[Decision]}
-	csvTables     = encoding{"csv", newCSV[Record], newCSV[Decision]}
-	parquetTables = encoding{"parquet", newParquet[Record], newParquet[Decision]}
+	jsonLines     = encoding{"jsonl", true, newJSON[Record], newJSON[Decision]}
+	csvTables     = encoding{"csv", false, newCSV[Record], newCSV[Decision]}
+	parquetTables = encoding{"parquet", false, newParquet[Record], newParquet[Decision]}
 )
 
 // inTables begins an export of records.* and decisions.*.
@@ -45,36 +42,37 @@ func inTables(e encoding) func(*Folder) (Writer, error) {
 		if err != nil {
 			return nil, err
 		}
-		scratch, err := d.Scratch()
+		wait, err := d.Scratch()
 		if err != nil {
 			return nil, err
 		}
-		buffer := bufio.NewWriter(scratch)
-		return &tables{recordFile: recordFile, decisionFile: decisionFile, records: e.records(recordFile), decisions: e.decisions(decisionFile),
-			scratch: scratch, buffer: buffer, later: gob.NewEncoder(buffer)}, nil
+		return &tables{as: e, recordFile: recordFile, records: e.records(recordFile),
+			decisionFile: decisionFile, waiting: newScratch[Decision](wait)}, nil
 	}
 }
 
 // tables is a Writer. What becomes of a decision is known at the end, so decisions
 // wait on disk until then.
 type tables struct {
+	as                       encoding
 	recordFile, decisionFile *File
 	records                  rows[Record]
-	decisions                rows[Decision]
-	scratch                  *os.File
-	buffer                   *bufio.Writer // of scratch
-	later                    *gob.Encoder
+	waiting                  *scratch[Decision]
 }
 
 // Add implements Writer.
 func (t *tables) Add(index int64, r record.Checked, s rules.Standing) error {
 	row := newRecord(index, r, s)
+	if t.as.whole {
+		row.Payload, row.Record = r.PayloadBytes(), r.Bytes()
+	}
 	t.recordFile.Rows++
 	if err := t.records.write(&row); err != nil {
 		return fmt.Errorf("record %d: %w", index, err)
 	}
 	if p, ok := r.Payload().(*record.Decision); ok {
-		return t.later.Encode(newDecision(row, p))
+		d := newDecision(row, p)
+		return t.waiting.add(&d)
 	}
 	return nil
 }
@@ -84,31 +82,21 @@ func (t *tables) Finish(sum *verify.Summary) error {
 	if err := t.records.close(); err != nil {
 		return err
 	}
-	if err := t.buffer.Flush(); err != nil {
-		return err
-	}
-	if _, err := t.scratch.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	waiting := gob.NewDecoder(t.scratch)
-	for {
-		var d Decision
-		err := waiting.Decode(&d)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = d.became(sum)
-		}
-		if err != nil {
+	end, decisions := rules.NewStatusReader(sum.State()), t.as.decisions(t.decisionFile)
+	err := t.waiting.each(func(d *Decision) error {
+		if err := d.became(end, sum.Time); err != nil {
 			return err
 		}
 		t.decisionFile.Rows++
-		if err := t.decisions.write(&d); err != nil {
+		if err := decisions.write(d); err != nil {
 			return fmt.Errorf("decision %d: %w", d.Index, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return t.decisions.close()
+	return decisions.close()
 }
 
 // jsonRows writes one JSON object a line.
