@@ -35,13 +35,14 @@ func exportCommand(ctx context.Context, args []string, std cli.Streams) error {
 		}
 		return verifyExport(*check, *policies, std)
 	}
-	for _, missing := range []struct {
-		is   bool
-		what string
-	}{{len(*policies) == 0, "--policy"}, {*name == "", "--format"}, {*out == "", "--out"}, {flags.NArg() == 0, "MIRROR"}} {
-		if missing.is {
-			return cli.Usage(fmt.Errorf("%s is missing", missing.what))
-		}
+	if len(*policies) == 0 {
+		return cli.Usage(errors.New("--policy is missing"))
+	}
+	if err := flags.Require("format", "out"); err != nil {
+		return err
+	}
+	if flags.NArg() == 0 {
+		return cli.Usage(errors.New("MIRROR is missing"))
 	}
 	format, err := formatOf(*name)
 	if err != nil {
