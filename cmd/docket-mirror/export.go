@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/dsa"
 	"github.com/docket-ledger/docket/cmd/internal/export"
 	"github.com/docket-ledger/docket/cmd/internal/source"
 	"github.com/docket-ledger/docket/verify"
@@ -17,6 +21,7 @@ import (
 )
 
 const exportExample = `docket-mirror export --policy trust.policy --format parquet --out tables mirror
+  docket-mirror export --policy trust.policy --format dsa --out statements mirror
   docket-mirror export --policy trust.policy --verify tables`
 
 // exportCommand writes what a log holds into files, or checks such files.
@@ -59,7 +64,14 @@ func exportCommand(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return explainExport(err)
 	}
-	return tellExport(std, "EXPORTED", made, *out)
+	if err := tellExport(std, "EXPORTED", made, *out); err != nil {
+		return err
+	}
+	if n := made.Counts[export.Refused]; n > 0 {
+		return fmt.Errorf("the DSA Transparency Database would refuse %d statements, and they are not among the others: %s says which, by which rule, and what can be done",
+			n, filepath.Join(*out, "refused.csv"))
+	}
+	return nil
 }
 
 func formatNames() (names []string) {
@@ -124,6 +136,12 @@ func tellExport(std cli.Streams, word string, m *export.Manifest, dir string) er
 	fmt.Fprintf(&b, "%s  %s, %d records, root %s, as %s in %s\n", word, m.Origin, m.Size, m.Root, m.Format, dir)
 	for _, f := range m.Files {
 		fmt.Fprintf(&b, "  %-22s %d rows, %d bytes\n", f.Name, f.Rows, f.Size)
+	}
+	for _, what := range slices.Sorted(maps.Keys(m.Counts)) {
+		fmt.Fprintf(&b, "  %-22s %d\n", what, m.Counts[what])
+	}
+	if n := m.Counts[dsa.NotMarked]; n > 0 {
+		fmt.Fprintf(&b, "  %d decisions restrict hosting and were not meant for the database: if the service is an online platform, it owes them. See docs/dsa.md\n", n)
 	}
 	_, err := fmt.Fprint(std.Out, b.String())
 	return err

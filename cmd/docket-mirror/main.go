@@ -21,7 +21,7 @@ var program = cli.Program{
 	Example: syncExample,
 	Commands: []cli.Command{
 		{Name: "sync", Short: "copies what is new in a log, once or again and again", Run: syncCommand},
-		{Name: "export", Short: "writes a log as JSON Lines, CSV or Parquet, and checks what was written", Run: exportCommand},
+		{Name: "export", Short: "writes a log as JSON Lines, CSV, Parquet or for the DSA database, and checks what was written", Run: exportCommand},
 		{Name: "report", Short: "writes the transparency report of a period, as HTML and Markdown", Run: reportCommand},
 		{Name: "serve", Short: "serves a copy over HTTP, and cosigns what it has copied", Run: serveCommand},
 		{Name: "witness", Short: "cosigns the checkpoints of logs, as c2sp.org/tlog-witness says", Run: serveWitness},

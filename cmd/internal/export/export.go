@@ -73,6 +73,9 @@ func (c Config) fill(ctx context.Context, folder *Folder) (*Manifest, error) {
 		return nil, err
 	}
 	m := c.manifest(sum, files)
+	if counter, ok := w.(Counter); ok {
+		m.Counts = counter.Counts()
+	}
 	return m, folder.describe(m)
 }
 

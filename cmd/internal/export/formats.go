@@ -18,6 +18,7 @@ var Formats = []Format{
 	{"jsonl", inTables(jsonLines)},
 	{"csv", inTables(csvTables)},
 	{"parquet", inTables(parquetTables)},
+	{"dsa", beginStatements},
 }
 
 // A Writer writes one export. It is used by one goroutine at a time.
@@ -29,4 +30,10 @@ type Writer interface {
 	// Finish writes what only the end of the log shows. It is called once the
 	// audit has held. The folder closes its files.
 	Finish(sum *verify.Summary) error
+}
+
+// A Counter is a Writer with more to say in the manifest than how many rows there are.
+type Counter interface {
+	// Counts are what the manifest says, by name. It is called after Finish.
+	Counts() map[string]int64
 }

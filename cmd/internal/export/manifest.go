@@ -34,6 +34,8 @@ type Manifest struct {
 	Witnessed bool        `json:"witnessed"`
 	Tool      string      `json:"tool"`
 	Made      record.Time `json:"made"`
+	// Counts are, for dsa, how many records became what; see docs/dsa.md.
+	Counts map[string]int64 `json:"counts,omitempty"`
 	// Files are all but manifest.json and SHA256SUMS, sorted by name.
 	Files []FileInfo `json:"files"`
 }
@@ -54,7 +56,7 @@ func (c Config) manifest(sum *verify.Summary, files []FileInfo) *Manifest {
 }
 
 func (m *Manifest) encode() ([]byte, error) {
-	b, err := json.Marshal(m, jsontext.WithIndent("  "))
+	b, err := json.Marshal(m, jsontext.WithIndent("  "), json.Deterministic(true))
 	return append(b, '\n'), err
 }
 
