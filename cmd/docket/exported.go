@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/dsa"
 	"github.com/docket-ledger/docket/verify/telling"
 )
 
-// maxAnswer bounds an answer of the database: a hundred statements of the longest texts.
+// maxAnswer bounds a file of the database: a hundred statements of the longest texts.
 const maxAnswer = 16 << 20
 
 // exported drafts what ties the answer of the EU's DSA Transparency Database to the
@@ -30,7 +32,7 @@ func exported(_ context.Context, args []string, std cli.Streams) error {
 	if err := flags.Require("ledger", "out"); err != nil {
 		return err
 	}
-	b, err := readAnswer(flags.Arg(0), std)
+	b, err := readUpTo(flags.Arg(0), std)
 	if err != nil {
 		return err
 	}
@@ -59,7 +61,53 @@ func exported(_ context.Context, args []string, std cli.Streams) error {
 	return nil
 }
 
-func readAnswer(name string, std cli.Streams) ([]byte, error) {
+// statements does a dry run of the database over files that were made or mended by hand.
+func statements(_ context.Context, args []string, std cli.Streams) error {
+	flags := cli.Flags("docket statements")
+	out := flags.String("out", "", "if the database would take them all, write them to this new `file`, as it takes them")
+	if err := flags.ParseArgs(args, 1, 1, "FILE", "docket statements statements/refused.jsonl --out statements-mended.json"); err != nil {
+		return err
+	}
+	b, err := readUpTo(flags.Arg(0), std)
+	if err != nil {
+		return err
+	}
+	all, err := dsa.ReadStatements(b)
+	if err != nil {
+		return fmt.Errorf("%s is neither a file for the database nor one of statements: %s", flags.Arg(0), telling.Plain(err.Error()))
+	}
+	wrong := dsa.CheckAll(all)
+	for _, c := range wrong {
+		for _, f := range c.Faults {
+			if _, err := fmt.Fprintf(std.Out, "statement %d  %s\n  %s (%s)\n", c.Place, telling.Plain(c.PUID), telling.Plain(f.Text), f.Rule); err != nil {
+				return err
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return errors.New("the database would refuse all of the file, for it takes all statements or none")
+	}
+	if *out != "" {
+		if err := writeStatements(*out, all); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(std.Out, "HOLDS  %d statements, by every rule that can be checked without the database\n", len(all))
+	return err
+}
+
+func writeStatements(name string, all []jsontext.Value) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists: name another file", name)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(dsa.WriteStatements(f, all), f.Close())
+}
+
+func readUpTo(name string, std cli.Streams) ([]byte, error) {
 	in := std.In
 	if name != "-" {
 		f, err := os.Open(name)

@@ -51,6 +51,7 @@ var program = cli.Program{
 		{Name: "ratify", Short: "drafts the approval of a decision afterwards", Run: ratify},
 	}, actCommands(), []cli.Command{
 		{Name: "case export", Short: "writes a file that proves a case without the ledger", Run: caseExport},
+		{Name: "statements", Short: "checks statements for the EU's DSA Transparency Database before they are sent", Run: statements},
 		{Name: "exported", Short: "drafts that decisions were reported to the EU's DSA Transparency Database", Run: exported},
 		{Name: "due", Short: "says who owes what until when", Run: due},
 		{Name: "sign", Short: "signs a draft", Run: sign},

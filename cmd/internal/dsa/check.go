@@ -40,6 +40,8 @@ var Rules = map[string]string{
 	"min":         "The day is before the first one that the database takes.",
 	"max":         "The day is after the last one that the database takes.",
 	"url":         "The text must be a URL.",
+	"count":       "The database takes 1 to 100 statements at once.",
+	"unique":      "The puid must be there once.",
 }
 
 // kinds of fields.
@@ -126,8 +128,8 @@ var fields = []field{
 
 // Check does a dry run of the database's validator over the JSON of a statement: the
 // rules of its bulk endpoint for one statement, by the fields in the order of its schema.
-// That each puid is there once is for the caller, who has all of them. What is only
-// dropped is a fault, too: the statement would not say what it was meant to.
+// What is only dropped is a fault, too: the statement would not say what it was meant to.
+// CheckAll has the rules for several.
 func Check(statement []byte) []Fault {
 	c := &check{}
 	if err := json.Unmarshal(statement, &c.value); err != nil || c.value == nil {

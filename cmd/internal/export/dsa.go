@@ -68,7 +68,8 @@ type statements struct {
 	reported    map[record.ID]int64
 	corrections map[record.ID][]record.Correction
 	counts      map[string]int64
-	now         *File // the last one of statements
+	next        []jsontext.Value // statements of the next file
+	files       int              // of statements
 }
 
 // beginStatements begins an export of statements-0001.json and so on, not-exported.csv,
@@ -155,7 +156,7 @@ func (s *statements) Finish(*verify.Summary) error {
 			return fmt.Errorf("record %d: %w", c.Index, err)
 		}
 	}
-	return errors.Join(not.close(), wrong.close(), s.endFile())
+	return errors.Join(not.close(), wrong.close(), s.writeFile())
 }
 
 // judge writes what becomes of a candidate.
@@ -196,31 +197,28 @@ func (s *statements) judge(c candidate, not rows[without], wrong rows[refused]) 
 	return nil
 }
 
-// add writes a statement to the last file, or to a new one if that is full.
-func (s *statements) add(statement []byte) error {
-	before := ",\n"
-	if s.counts[Exported]%dsa.MaxStatements == 0 {
-		if err := s.endFile(); err != nil {
-			return err
-		}
-		f, err := s.folder.Create(fmt.Sprintf("statements-%04d.json", s.counts[Exported]/dsa.MaxStatements+1))
-		if err != nil {
-			return err
-		}
-		s.now, before = f, "{\"statements\":[\n"
-	}
+// add keeps a statement for the next file, and writes that if it is full.
+func (s *statements) add(statement jsontext.Value) error {
 	s.counts[Exported]++
-	s.now.Rows++
-	_, err := s.now.Write(append([]byte(before), statement...))
-	return err
-}
-
-// endFile ends the JSON of the last file, if there is one.
-func (s *statements) endFile() error {
-	if s.now == nil {
+	if s.next = append(s.next, statement); len(s.next) < dsa.MaxStatements {
 		return nil
 	}
-	_, err := io.WriteString(s.now, "\n]}\n")
+	return s.writeFile()
+}
+
+// writeFile writes the next file of statements, if there is something for it.
+func (s *statements) writeFile() error {
+	if len(s.next) == 0 {
+		return nil
+	}
+	s.files++
+	f, err := s.folder.Create(fmt.Sprintf("statements-%04d.json", s.files))
+	if err != nil {
+		return err
+	}
+	f.Rows = int64(len(s.next))
+	err = dsa.WriteStatements(f, s.next)
+	s.next = s.next[:0]
 	return err
 }
 

@@ -43,6 +43,10 @@ func readSplit(tb testing.TB, dir string) split {
 		if err != nil {
 			tb.Fatal(err)
 		}
+		all, err := dsa.ReadStatements(b)
+		if wrong := dsa.CheckAll(all); err != nil || len(wrong) > 0 {
+			tb.Errorf("%s: %+v, %v", name, wrong, err)
+		}
 		var file map[string][]json.RawMessage
 		if err := json.Unmarshal(b, &file); err != nil || len(file) != 1 {
 			tb.Fatalf("%s: %v", name, err)
