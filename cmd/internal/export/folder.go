@@ -60,7 +60,7 @@ func (d *Folder) Create(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &File{name: name, file: f, sum: sha256.New()}
+	out := &File{name: name, file: f, sum: sha256.New(), writing: newBackground()}
 	out.buffer = bufio.NewWriterSize(hashed{out}, 1<<16)
 	d.files = append(d.files, out)
 	return out, nil
@@ -155,11 +155,13 @@ type File struct {
 	// Rows counts what is in it, as its format says.
 	Rows int64
 
-	name   string
-	file   *os.File
-	buffer *bufio.Writer
-	sum    hash.Hash
-	size   int64
+	name    string
+	file    *os.File
+	buffer  *bufio.Writer
+	writing background
+	spare   [2][]byte // what is written, and what is next
+	sum     hash.Hash
+	size    int64
 }
 
 // Write writes to the file.
@@ -169,13 +171,19 @@ func (f *File) Write(b []byte) (int, error) { return f.buffer.Write(b) }
 type hashed struct{ f *File }
 
 func (h hashed) Write(b []byte) (int, error) {
-	h.f.sum.Write(b)
-	n, err := h.f.file.Write(b)
-	h.f.size += int64(n)
-	return n, err
+	f := h.f
+	next := append(f.spare[1][:0], b...)
+	f.spare[0], f.spare[1] = next, f.spare[0]
+	return len(b), f.writing.run(func() error {
+		f.sum.Write(next)
+		n, err := f.file.Write(next)
+		f.size += int64(n)
+		return err
+	})
 }
 
 func (f *File) close() (FileInfo, error) {
-	err := errors.Join(f.buffer.Flush(), f.file.Sync(), f.file.Close())
+	err := f.buffer.Flush()
+	err = errors.Join(err, f.writing.wait(), f.file.Sync(), f.file.Close())
 	return FileInfo{Name: f.name, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Size: f.size, Rows: f.Rows}, err
 }

@@ -43,12 +43,12 @@ type Decision struct {
 	Effective    bool      `json:"effective" parquet:"effective"`
 	Codes        []string  `json:"codes" parquet:"codes,list" parquet-element:",dict"`
 	Findings     []string  `json:"findings" parquet:"findings,list" parquet-element:",dict"`
-	Case         string    `json:"case" parquet:"case,dict"`
+	Case         string    `json:"case" parquet:"case"`
 	Prev         string    `json:"prev" parquet:"prev"`
 	Action       string    `json:"action" parquet:"action,dict"`
 	ServiceLayer string    `json:"service_layer" parquet:"service_layer,dict"`
 	SubjectType  string    `json:"subject_type" parquet:"subject_type,dict"`
-	SubjectRef   string    `json:"subject_ref" parquet:"subject_ref,dict"`
+	SubjectRef   string    `json:"subject_ref" parquet:"subject_ref"`
 	SubjectName  string    `json:"subject_name" parquet:"subject_name"`
 	Locator      string    `json:"subject_locator" parquet:"subject_locator"`
 	Clauses      []string  `json:"clauses" parquet:"clauses,list" parquet-element:",dict"`

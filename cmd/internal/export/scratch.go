@@ -15,17 +15,29 @@ import (
 // A scratch keeps rows on disk, in order, until they are read once. It is for one
 // process and has no format that others read.
 type scratch[T any] struct {
-	file   *os.File
-	buffer *bufio.Writer
-	row    []byte
+	file    *os.File
+	buffer  *bufio.Writer
+	row     []byte
+	waiting *batched[T]
 }
 
 func newScratch[T any](f *os.File) *scratch[T] {
-	return &scratch[T]{file: f, buffer: bufio.NewWriterSize(f, 1<<16)}
+	s := &scratch[T]{file: f, buffer: bufio.NewWriterSize(f, 1<<16)}
+	s.waiting = newBatched(func(rows []T) error {
+		for i := range rows {
+			if err := s.encode(&rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s
 }
 
 // add keeps a row.
-func (s *scratch[T]) add(row *T) error {
+func (s *scratch[T]) add(row *T) error { return s.waiting.add(row) }
+
+func (s *scratch[T]) encode(row *T) error {
 	b, v := s.row[:0], reflect.ValueOf(row).Elem()
 	for i := range v.NumField() {
 		switch x := v.Field(i).Addr().Interface().(type) {
@@ -63,6 +75,9 @@ func (s *scratch[T]) add(row *T) error {
 
 // each calls yield for every row, until it returns an error.
 func (s *scratch[T]) each(yield func(*T) error) error {
+	if err := s.waiting.end(); err != nil {
+		return err
+	}
 	if err := s.buffer.Flush(); err != nil {
 		return err
 	}
