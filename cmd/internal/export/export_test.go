@@ -121,7 +121,7 @@ func TestBroken(t *testing.T) {
 		b[len(b)/2] ^= 1
 		bad.files[name] = &fstest.MapFile{Data: b}
 		parent := t.TempDir()
-		_, err := export.Run(t.Context(), bad.config(export.Formats[i%3], filepath.Join(parent, "out")))
+		_, err := export.Run(t.Context(), bad.config(export.Formats[i%len(export.Formats)], filepath.Join(parent, "out")))
 		if !errors.Is(err, export.ErrBroken) && !errors.Is(err, verify.ErrCheckpoint) {
 			t.Errorf("%s: %v", name, err)
 		}
