@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/docket-ledger/docket/verify/record"
@@ -73,7 +74,8 @@ func (s *scratch[T]) encode(row *T) error {
 	return err
 }
 
-// each calls yield for every row, until it returns an error.
+// each calls yield for every row, until it returns an error. The row is that of the next
+// call afterwards.
 func (s *scratch[T]) each(yield func(*T) error) error {
 	if err := s.waiting.end(); err != nil {
 		return err
@@ -85,6 +87,8 @@ func (s *scratch[T]) each(yield func(*T) error) error {
 		return err
 	}
 	in := bufio.NewReaderSize(s.file, 1<<16)
+	var b []byte
+	row := new(T)
 	for {
 		size, err := binary.ReadVarint(in)
 		if errors.Is(err, io.EOF) {
@@ -93,11 +97,10 @@ func (s *scratch[T]) each(yield func(*T) error) error {
 		if err != nil {
 			return err
 		}
-		b := make([]byte, size)
+		b = slices.Grow(b[:0], int(size))[:size]
 		if _, err := io.ReadFull(in, b); err != nil {
 			return err
 		}
-		row := new(T)
 		kept{string(b)}.into(reflect.ValueOf(row).Elem())
 		if err := yield(row); err != nil {
 			return err
