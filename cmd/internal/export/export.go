@@ -6,7 +6,8 @@ package export
 
 // export.go reads a log into a folder, folder.go is that folder, manifest.go what
 // describes it, verify.go what checks it; formats.go has the formats, tables.go what
-// most of them share, rows.go what is in a row, csv.go and parquet.go how it is spelled.
+// most of them share, rows.go what is in a row, csv.go and parquet.go how it is spelled,
+// scratch.go where rows wait, background.go what is done beside the reading.
 
 import (
 	"context"
