@@ -35,6 +35,20 @@ var (
 	// been appended. Stop, close the log, open it again and read its Head.
 	ErrUnknown = errors.New("tree: state unknown, open the log again")
 
+	// ErrMoved is returned by Append of a Shared log if another writer was
+	// first: the log no longer ends where this one's Head does. Nothing was
+	// appended. Follow, judge the leaves again by what is new, and append.
+	ErrMoved = errors.New("tree: the log has grown by another's hand")
+
+	// ErrUnavailable is returned if the servers of a Shared log can't be
+	// reached, or can't do it now. Nothing was appended; try again later.
+	ErrUnavailable = errors.New("tree: the log can't be reached")
+
+	// ErrDiverged is returned by a Shared log from the moment its servers told
+	// a history that is not the one followed so far. Nothing more is
+	// appended or followed; what was followed can still be read.
+	ErrDiverged = errors.New("tree: the log contradicts what it told before")
+
 	// ErrInUse is returned when a log is opened that another process, or
 	// this one, has open.
 	ErrInUse = errors.New("tree: log is in use")
@@ -48,7 +62,8 @@ type Log interface {
 	// them is on stable storage, with the index of each. An error wraps
 	// ErrDuplicate, ErrFull or ErrUnknown, or ctx ended before anything
 	// began, or a read met damage; only after ErrUnknown may something have
-	// been appended. The leaves are retained and must not be changed.
+	// been appended. A leaf has at most 65,535 bytes; one of no bytes may be
+	// refused. The leaves are retained and must not be changed.
 	Append(ctx context.Context, leaves [][]byte) (indexes []int64, err error)
 
 	// Head returns the newest head.
@@ -69,4 +84,21 @@ type Log interface {
 	// Close releases the log. Calls that run end first; later ones are
 	// errors, except Close.
 	Close() error
+}
+
+// A Shared log has writers in other processes, too. It is followed: its Head
+// grows only by Append and by Follow, so that one goroutine that calls both
+// knows what is in the log.
+//
+// Append appends right after Head and nowhere else, all leaves in their order. Its
+// error may also wrap ErrMoved, ErrUnavailable or ErrDiverged. What was begun is
+// pursued until it is certain, however long the servers are away; if ctx ends
+// meanwhile, the error wraps ErrUnknown.
+type Shared interface {
+	Log
+
+	// Follow takes over at most most leaves that are new, and returns the
+	// size that the servers tell, which is the Head's Size if there is nothing
+	// more. An error wraps ErrUnavailable or ErrDiverged, or ctx ended.
+	Follow(ctx context.Context, most int64) (size int64, err error)
 }

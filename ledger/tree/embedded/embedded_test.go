@@ -52,6 +52,18 @@ func leaf(format string, args ...any) ([]byte, tlog.Hash) {
 	return b, tlog.RecordHash(b)
 }
 
+// TestEmptyLeaf appends a leaf of no bytes.
+func TestEmptyLeaf(t *testing.T) {
+	log := open(t, embedded.Config{Dir: "log", FS: vfs.NewMem()})
+	defer log.Close()
+	if at, err := log.Append(t.Context(), [][]byte{{}}); err != nil || len(at) != 1 || at[0] != 0 {
+		t.Fatalf("Append: %v, %v", at, err)
+	}
+	if got, err := log.Leaves(t.Context(), 0, 1); err != nil || len(got[0]) != 0 {
+		t.Errorf("Leaves: %q, %v", got, err)
+	}
+}
+
 // TestInUse opens a log twice in this process, under every name of it, and in
 // another process.
 func TestInUse(t *testing.T) {

@@ -62,6 +62,15 @@ func (h *harness) append(leaves [][]byte) []int64 {
 	if err != nil {
 		h.Fatalf("append %d leaves at size %d: %v", len(leaves), size, err)
 	}
+	h.reckon(leaves, indexes)
+	return indexes
+}
+
+// reckon adds leaves to what must be in the log, and checks their indexes and
+// the new head.
+func (h *harness) reckon(leaves [][]byte, indexes []int64) {
+	h.Helper()
+	size := int64(len(h.leaves))
 	if len(indexes) != len(leaves) {
 		h.Fatalf("append %d leaves: %d indexes", len(leaves), len(indexes))
 	}
@@ -83,7 +92,6 @@ func (h *harness) append(leaves [][]byte) []int64 {
 	if got, want := h.head(), (tree.Head{Size: int64(len(h.leaves)), Root: h.root(int64(len(h.leaves)))}); got != want {
 		h.Fatalf("head is %v, want %v", got, want)
 	}
-	return indexes
 }
 
 // stored reads what the tree must be, as tlog stores it.

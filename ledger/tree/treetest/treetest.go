@@ -101,11 +101,14 @@ func grow(h *harness) {
 
 func leafSizes(h *harness) {
 	long := func(n int, b byte) []byte { return bytes.Repeat([]byte{b}, n) }
-	h.append([][]byte{{}})
+	if _, err := h.log.Append(h.ctx, [][]byte{{}}); err == nil { // it may be refused
+		h.reckon([][]byte{{}}, []int64{0})
+	}
+	h.same()
 	h.append([][]byte{{0}, long(65535, 'a'), long(65535, 'b'), {0, 0}})
 	h.append([][]byte{long(65535, 'c')})
 	h.same()
-	h.prove(1, 5)
+	h.prove(1, 4)
 	h.reopen()
 	h.same()
 }
