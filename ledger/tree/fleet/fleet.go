@@ -2,10 +2,9 @@
 // gRPC API: a PREORDERED_LOG tree in their database, which any number of
 // processes may append to.
 //
-// Nothing that a server says is believed. The log is followed into an embedded
-// tree of this process: each leaf is hashed here, and what is taken over hashes
-// to the servers' root or is a prefix of what does. Reads are those of the
-// embedded tree.
+// Nothing that a server says is believed. The log is followed into a local one of
+// this process: each leaf is hashed here, and what is taken over hashes to the
+// servers' root or is a prefix of what does. Reads are those of the local log.
 //
 // The writers take turns. A batch begins with its first leaf alone, written at
 // the index where the log ends; the database holds one leaf an index, so one
@@ -27,7 +26,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/docket-ledger/docket/ledger/tree"
-	"github.com/docket-ledger/docket/ledger/tree/embedded"
 )
 
 // Config is read by Open.
@@ -36,9 +34,10 @@ type Config struct {
 	Servers Servers
 	// Tree is the id of the tree, as Init returned it.
 	Tree int64
-	// Local is where the log is followed into. It may be lost: it is then
-	// followed anew.
-	Local embedded.Config
+	// Local is where the log is followed into, a log that keeps order (see
+	// treetest.RunOrdered) and is written by nobody else. It may be lost: into
+	// an empty one everything is followed anew. Close closes it.
+	Local tree.Log
 	// Timeout bounds each call of a server, 0 meaning 5 s.
 	Timeout time.Duration
 	// Turn is how long a writer may take to write a batch before the others
@@ -68,7 +67,7 @@ type Log struct {
 	cfg   Config
 	conn  *grpc.ClientConn
 	rpc   trillian.TrillianLogClient
-	local *embedded.Log
+	local tree.Log
 	ended context.Context // ends with Close
 	end   context.CancelFunc
 
@@ -81,8 +80,9 @@ type Log struct {
 
 var _ tree.Shared = (*Log)(nil)
 
-// Open opens the local tree, or makes an empty one. The servers need not be
-// there; the first Follow or Append asks them.
+// Open returns the log whose head is that of cfg.Local. The servers need not be
+// there; the first Follow or Append asks them. If there is an error, cfg.Local is
+// still open.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 5 * time.Second
@@ -97,15 +97,12 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, conn: conn, rpc: trillian.NewTrillianLogClient(conn)}
-	if l.local, err = embedded.Open(ctx, cfg.Local); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
+	l := &Log{cfg: cfg, conn: conn, rpc: trillian.NewTrillianLogClient(conn), local: cfg.Local}
 	if l.head, err = l.local.Head(ctx); err == nil {
 		l.edge, err = edge(ctx, l.local, l.head)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.local.Close(), conn.Close())
+		return nil, errors.Join(err, conn.Close())
 	}
 	l.turn.known = l.head.Size == 0
 	l.ended, l.end = context.WithCancel(context.Background())

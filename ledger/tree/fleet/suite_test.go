@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,14 +71,19 @@ func newTree(t testing.TB) int64 {
 // open opens a tree with the local copy in dir, and a small cache.
 func open(t testing.TB, id int64, dir string, change ...func(*fleet.Config)) *fleet.Log {
 	t.Helper()
-	cfg := fleet.Config{Servers: servers(), Tree: id, Local: embedded.Config{Dir: dir, Cache: pebble.NewCache(8 << 20)}}
-	defer cfg.Local.Cache.Unref()
+	cache := pebble.NewCache(8 << 20)
+	defer cache.Unref()
+	local, err := embedded.Open(t.Context(), embedded.Config{Dir: dir, Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := fleet.Config{Servers: servers(), Tree: id, Local: local}
 	for _, f := range change {
 		f(&cfg)
 	}
 	log, err := fleet.Open(t.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(errors.Join(err, local.Close()))
 	}
 	t.Cleanup(func() { log.Close() })
 	return log
