@@ -24,7 +24,7 @@ const maxName = 20
 // ErrUnsafe if the one that is there is not fit for a ledger.
 func Init(ctx context.Context, servers Servers, name string) (id int64, made bool, err error) {
 	if name == "" || len(name) > maxName {
-		return 0, false, fmt.Errorf("the name of a tree has 1 to %d bytes: %q", maxName, name)
+		return 0, false, fmt.Errorf("%w: the name of a tree has 1 to %d bytes, not %q", ErrArgument, maxName, name)
 	}
 	conn, err := dial(servers)
 	if err != nil {
@@ -33,7 +33,7 @@ func Init(ctx context.Context, servers Servers, name string) (id int64, made boo
 	defer conn.Close()
 	admin := trillian.NewTrillianAdminClient(conn)
 	var t *trillian.Tree
-	list, err := admin.ListTrees(ctx, &trillian.ListTreesRequest{}, grpc.WaitForReady(true))
+	list, err := admin.ListTrees(ctx, &trillian.ListTreesRequest{})
 	if err != nil {
 		return 0, false, unreachable("list the trees", err)
 	}
@@ -59,7 +59,7 @@ func Init(ctx context.Context, servers Servers, name string) (id int64, made boo
 	if err := safe(t); err != nil {
 		return 0, false, err
 	}
-	_, err = trillian.NewTrillianLogClient(conn).InitLog(ctx, &trillian.InitLogRequest{LogId: t.TreeId}, grpc.WaitForReady(true))
+	_, err = trillian.NewTrillianLogClient(conn).InitLog(ctx, &trillian.InitLogRequest{LogId: t.TreeId})
 	if err != nil && status.Code(err) != codes.AlreadyExists {
 		return 0, false, unreachable("begin the tree (run the command again)", err)
 	}
@@ -98,21 +98,21 @@ type Server struct {
 	Err     error         // wraps ErrUnsafe or tree.ErrUnavailable
 }
 
-// Check asks each of the servers by itself about a tree. The list is in the
-// order of their addresses. If two of the answers contradict each other, the
+// Check asks each of the servers by itself about a tree, and waits for an answer
+// of each for as long as limit. The list is in the order of their addresses. If two of the answers contradict each other, the
 // later one has an error.
-func Check(ctx context.Context, servers Servers, id int64) ([]Server, error) {
+func Check(ctx context.Context, servers Servers, id int64, limit time.Duration) ([]Server, error) {
 	out := make([]Server, len(servers.Addresses))
 	roots := map[int64]tree.Head{}
 	for i, address := range servers.Addresses {
 		out[i].Address = address
-		one := servers
-		one.Addresses = []string{address}
-		conn, err := dial(one)
+		conn, err := dial(Servers{Addresses: []string{address}, TLS: servers.TLS})
 		if err != nil {
 			return nil, err
 		}
-		out[i].ask(ctx, conn, id)
+		one, cancel := context.WithTimeout(ctx, limit)
+		out[i].ask(one, conn, id)
+		cancel()
 		conn.Close()
 		if other, ok := roots[out[i].Head.Size]; ok && out[i].Err == nil && other != out[i].Head {
 			out[i].Err = fmt.Errorf("%w: at size %d it tells another root than the servers before it: do they use one database?", ErrUnsafe, other.Size)
@@ -126,7 +126,7 @@ func Check(ctx context.Context, servers Servers, id int64) ([]Server, error) {
 
 // ask asks one server about a tree.
 func (s *Server) ask(ctx context.Context, conn *grpc.ClientConn, id int64) {
-	t, err := trillian.NewTrillianAdminClient(conn).GetTree(ctx, &trillian.GetTreeRequest{TreeId: id}, grpc.WaitForReady(true))
+	t, err := trillian.NewTrillianAdminClient(conn).GetTree(ctx, &trillian.GetTreeRequest{TreeId: id})
 	switch {
 	case status.Code(err) == codes.NotFound:
 		s.Err = fmt.Errorf("%w: it knows no tree %d", ErrUnsafe, id)

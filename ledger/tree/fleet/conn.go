@@ -28,20 +28,23 @@ const (
 	reconnect = 2 * time.Second // at most, between attempts to reach a server
 )
 
+// ErrArgument is returned for addresses and names that can't be. Nobody was asked.
+var ErrArgument = errors.New("wrong argument")
+
 // dial returns a connection to all servers, which are asked in turn. It does not
 // wait for any; a name is resolved whenever its server is dialled.
 func dial(servers Servers) (*grpc.ClientConn, error) {
 	if len(servers.Addresses) == 0 {
-		return nil, errors.New("no address of a log server: give one as HOST:PORT")
+		return nil, fmt.Errorf("%w: no address of a log server: write HOST:PORT, or several with commas between", ErrArgument)
 	}
 	list := make([]resolver.Address, len(servers.Addresses))
 	for i, address := range servers.Addresses {
 		host, port, err := net.SplitHostPort(address)
 		if err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("%q is no address of a log server: write HOST:PORT", address)
+			return nil, fmt.Errorf("%w: %q is no address of a log server: write HOST:PORT", ErrArgument, address)
 		}
 		if servers.TLS == nil && !loopback(host) {
-			return nil, fmt.Errorf("%s is not on this machine: a log server elsewhere is spoken to over TLS only", address)
+			return nil, fmt.Errorf("%w: %s is not on this machine, and a log server elsewhere is spoken to over TLS only", ErrArgument, address)
 		}
 		list[i] = resolver.Address{Addr: address, ServerName: host}
 	}
