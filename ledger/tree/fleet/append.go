@@ -46,6 +46,12 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 	}
 	b := newBatch(l.head.Size, leaves)
 	if err := l.write(ctx, b); err != nil {
+		if errors.Is(err, tree.ErrMoved) { // wait for what is there, so that Follow finds it
+			l.turn.end, l.turn.since = l.head.Size+1, time.Now()
+			if err := l.await(ctx); errors.Is(err, tree.ErrDiverged) {
+				return nil, err
+			}
+		}
 		return nil, err
 	}
 	if err := l.settle(ctx, b, leaves); err != nil {
