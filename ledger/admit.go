@@ -3,8 +3,10 @@ package ledger
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -57,8 +59,24 @@ func (w *writer) Root(size int64) (tlog.Hash, error) {
 func (w *writer) run() {
 	defer close(w.l.done)
 	defer w.marker.stop()
+	var look <-chan time.Time // at what others appended
+	if w.l.shared != nil {
+		ticker := time.NewTicker(followEvery)
+		defer ticker.Stop()
+		look = ticker.C
+	}
+	reached := true
 	for {
 		select {
+		case <-look:
+			if w.l.Ready() != nil {
+				continue
+			}
+			err := w.follow(w.l.trying)
+			if reached && err != nil {
+				w.l.cfg.Logger.Warn("the log is not followed now", slog.Any("error", err))
+			}
+			reached = err == nil
 		case first, open := <-w.l.queue:
 			if !open {
 				return
@@ -116,11 +134,20 @@ func (w *writer) answer(to *waiter, a answer) {
 // a timemark if one is due.
 func (w *writer) batch(batch []*waiter) {
 	w.overlay = w.l.cfg.State.Overlay()
-	before := w.nodes.snapshot()
 	if mark := w.timemark(len(batch) > 0); mark != nil {
 		batch = slices.Insert(batch, 0, mark)
 		defer w.marked(mark)
 	}
+	for len(batch) > 0 {
+		batch = w.try(batch)
+	}
+}
+
+// try is one attempt. It returns those that have to be judged anew, since another
+// writer of the log was first.
+func (w *writer) try(batch []*waiter) (again []*waiter) {
+	w.overlay = w.l.cfg.State.Overlay()
+	before := w.nodes.snapshot()
 	var in []*waiter
 	var standings []rules.Standing
 	same := map[*waiter]int{} // waiters whose record is in the batch already
@@ -135,17 +162,24 @@ func (w *writer) batch(batch []*waiter) {
 		}
 	}
 	if len(in) == 0 {
-		return
+		return nil
 	}
 	head, err := w.append(in)
 	if err != nil {
 		w.nodes = before
-		for _, item := range batch {
-			if _, dup := same[item]; dup || slices.Contains(in, item) {
-				w.answer(item, answer{err: err})
+		left := slices.DeleteFunc(batch, func(item *waiter) bool {
+			_, dup := same[item]
+			return !dup && !slices.Contains(in, item)
+		})
+		if errors.Is(err, tree.ErrMoved) {
+			if err = w.follow(w.l.trying); err == nil {
+				return left
 			}
 		}
-		return
+		for _, item := range left {
+			w.answer(item, answer{err: err})
+		}
+		return nil
 	}
 	for i, item := range in {
 		w.l.cfg.Metrics.Submitted.WithLabelValues(outcomeLabel(standings[i])).Inc()
@@ -154,6 +188,7 @@ func (w *writer) batch(batch []*waiter) {
 	for item, i := range same {
 		w.answer(item, answer{head: head, leaf: in[i].leaf, outcome: Outcome{ID: standings[i].ID, Index: standings[i].Index, Standing: standings[i], Known: true}})
 	}
+	return nil
 }
 
 func outcomeLabel(s rules.Standing) string {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +10,8 @@ import (
 )
 
 // append puts the batch into the tree: as a whole, in this order, or not at
-// all. An error other than ErrDiskFull halts the ledger.
+// all. An error other than ErrDiskFull, ErrUnreachable and tree.ErrMoved halts the
+// ledger.
 func (w *writer) append(in []*waiter) (*published, error) {
 	if err := w.l.Ready(); errors.Is(err, ErrHalted) {
 		return nil, err // the rules could not be asked
@@ -21,8 +21,15 @@ func (w *writer) append(in []*waiter) (*published, error) {
 	for i, item := range in {
 		leaves[i] = item.record.Bytes()
 	}
-	ctx := context.Background() // what was begun is finished, whoever waits
+	ctx := w.l.trying // what was begun is finished, whoever waits
 	indexes, err := w.l.cfg.Log.Append(ctx, leaves)
+	if errors.Is(err, tree.ErrMoved) {
+		return nil, err
+	}
+	if errors.Is(err, tree.ErrUnavailable) {
+		w.l.cfg.Logger.Error("the servers of the log can't be reached", slog.Any("error", err))
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
 	if errors.Is(err, tree.ErrFull) {
 		w.l.cfg.Logger.Error("disk full", slog.Any("error", err))
 		return nil, fmt.Errorf("%w: %w", ErrDiskFull, err)

@@ -18,6 +18,9 @@ var (
 	// ErrDiskFull: there is too little room left to record anything. The
 	// operator has to make room.
 	ErrDiskFull = errors.New("the disk is full; nothing was recorded")
+	// ErrUnreachable: the servers of the log can't be reached, or can't do it
+	// now. Nothing was recorded; try again in a moment.
+	ErrUnreachable = errors.New("the servers of the log can't be reached; nothing was recorded")
 	// ErrHalted: the ledger refuses to sign, or does not know its state.
 	// The operator has to look; the error says at what.
 	ErrHalted = errors.New("the ledger has halted")

@@ -32,6 +32,9 @@ func Init(ctx context.Context, cfg Config, charter []byte) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if err := l.catchUp(ctx); err != nil {
+		return Outcome{}, err
+	}
 	head, err := cfg.Log.Head(ctx)
 	if err != nil {
 		return Outcome{}, err

@@ -41,7 +41,8 @@ import (
 // Config is read by Open and Init; later changes have no effect.
 type Config struct {
 	// Log keeps the records, State what is derived from them. Required.
-	// Close does not close them.
+	// Close does not close them. A tree.Shared is followed: other ledgers with
+	// the same keys may append to it.
 	Log   tree.Log
 	State *state.Store
 
@@ -140,6 +141,10 @@ type Ledger struct {
 	roots  roots
 	head   atomic.Pointer[published]
 	heads  heads
+	shared tree.Shared     // Config.Log if it is one, else nil
+	told   atomic.Int64    // the size that its servers told last
+	trying context.Context // ends some time after Close has begun
+	giveUp context.CancelFunc
 
 	// The queue. slots bounds all records on their way, so a send on queue
 	// never blocks.
@@ -179,6 +184,9 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}
@@ -200,6 +208,8 @@ func newLedger(cfg Config) (*Ledger, error) {
 		return nil, err
 	}
 	l.heads.moved, l.heads.waits = make(chan struct{}), map[int64]chan struct{}{}
+	l.shared, _ = cfg.Log.(tree.Shared)
+	l.trying, l.giveUp = context.WithCancel(context.Background())
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
 	l.writer = writer{l: l, voided: map[tlog.Hash]bool{}}
 	l.writer.fold = rules.New(&l.writer, &l.writer, verify.OpenTimemark)
@@ -218,9 +228,11 @@ func (l *Ledger) Close() error {
 		return nil
 	}
 	close(l.closed)
+	defer time.AfterFunc(closeGrace, l.giveUp).Stop()
 	l.callers.Wait()
 	close(l.queue)
 	<-l.done
+	l.giveUp()
 	return l.guard.close()
 }
 

@@ -151,6 +151,9 @@ func (l *Ledger) replayRange(ctx context.Context, start, end int64) error {
 			}
 			payload, says = records[i].PayloadBytes(), records[i].Payload()
 		}
+		if !s.Effective() {
+			w.voided[tlog.RecordHash(leaf)] = true
+		}
 		if err := w.overlay.Judged(s, payload, says); err != nil {
 			return err
 		}
