@@ -66,6 +66,7 @@ type Ledger interface {
 	Entries(ctx context.Context, from int64, limit int) ([]ledger.Entry, error)
 	Grown(size int64) <-chan struct{}
 	Ready() error
+	Behind() int64
 	verify.Source
 }
 
@@ -176,6 +177,9 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 		var p *problem.Problem
 		if err != nil && w.status == 0 {
 			p = problemFor(err)
+			if n := s.missing(p, err); n > 0 {
+				p = unavailable(problem.Behind, fmt.Errorf("this server is %d records behind the log, and what you ask for may be among them; ask again in a moment", n), time.Second)
+			}
 			p.Instance = id
 			s.suggest(r, p)
 			s.writeProblem(w, r, p)

@@ -33,6 +33,8 @@ func (b broken) fail() error {
 	return b.err
 }
 
+func (broken) Behind() int64 { return 0 }
+
 func (b broken) Submit(context.Context, []byte, ledger.Options) (ledger.Outcome, error) {
 	return ledger.Outcome{}, b.fail()
 }

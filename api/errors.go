@@ -83,6 +83,10 @@ func problemFor(err error) *problem.Problem {
 		return problem.New(http.StatusBadRequest, problem.BadQuery, query.Error())
 	case errors.As(err, &counting):
 		return unavailable(problem.Busy, counting, time.Second)
+	case errors.Is(err, errLagging):
+		return unavailable(problem.Behind, errLagging, time.Second)
+	case errors.Is(err, ledger.ErrUnreachable):
+		return unavailable(problem.Unreachable, ledger.ErrUnreachable, 5*time.Second)
 	case errors.Is(err, errBehind):
 		return unavailable(problem.Busy, errBehind, time.Second)
 	case errors.Is(err, index.ErrAnew):

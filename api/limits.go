@@ -158,6 +158,9 @@ func (s *server) limited(h handler) handler {
 		err := s.limits.address(r, 1)
 		s.limits.tell(w.Header(), r)
 		if err == nil {
+			if err := s.reached(r); err != nil {
+				return err
+			}
 			return h(w, r)
 		}
 		select {

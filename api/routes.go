@@ -216,7 +216,7 @@ func isPreflight(r *http.Request) bool {
 func allowReads(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
-	h.Set("Access-Control-Allow-Headers", "Accept, If-None-Match, Last-Event-ID")
+	h.Set("Access-Control-Allow-Headers", "Accept, If-None-Match, Last-Event-ID, "+AtLeast)
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 	return nil

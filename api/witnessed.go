@@ -114,7 +114,7 @@ func (s *server) infoObject(i ledger.Info) client.Info {
 	answer := client.Info{
 		Origin: i.Origin, VKey: i.VKey, Size: i.Size, Root: i.Root, Checkpoint: string(i.Checkpoint),
 		Rules: i.Rules, Time: i.Time, MaxRecord: record.MaxSize,
-		Witnessed: string(i.Witnessed), WitnessedSize: i.WitnessedSize, Serves: client.ServesSigned, NoTimemarks: i.Unmarked,
+		Witnessed: string(i.Witnessed), WitnessedSize: i.WitnessedSize, Serves: client.ServesSigned, NoTimemarks: i.Unmarked, Behind: i.Behind,
 	}
 	switch {
 	case len(i.Witnessed) > 0:

@@ -121,6 +121,8 @@ type Info struct {
 	WitnessedSize int64
 	// Witnesses are those that are asked, see SetWitnesses.
 	Witnesses []Witness
+	// Behind is as the method says.
+	Behind int64
 	// Unmarked says why no timemarks are made, "" if nothing is in the way.
 	Unmarked string
 }
@@ -141,7 +143,7 @@ func (l *Ledger) Info(context.Context) (Info, error) {
 	newest, witnesses, unmarked := h.newest, h.witnesses, h.unmarked
 	h.mu.Unlock()
 	i := Info{
-		Origin: l.origin, VKey: l.cfg.VKey, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
+		Behind: l.Behind(), Origin: l.origin, VKey: l.cfg.VKey, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
 		Checkpoint: head.note, Rules: charter.Charter.Rules, Time: record.Time(now),
 		Served: l.served().note, Unmarked: l.unmarkable(l.cfg.State),
 	}

@@ -30,6 +30,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/docket-ledger/docket/api/problem"
@@ -58,9 +59,13 @@ var (
 
 // A Client talks to one ledger, or to whatever serves the files of its log. It
 // is a verify.Source. Its methods may be used concurrently.
+//
+// Behind a URL there may be several servers that share a log. What a Client submitted
+// it also reads: it says what it has seen of the log, and a server that is behind waits.
 type Client struct {
 	base string // without the slash at the end
 	http *http.Client
+	seen atomic.Int64 // the size of the log after the last record that was submitted
 }
 
 var _ verify.Source = (*Client)(nil)
@@ -166,7 +171,11 @@ func (c *Client) submit(ctx context.Context, b []byte) (Submitted, error) {
 		return s, err
 	}
 	req.Header.Set("Content-Type", "application/jose+json")
-	return s, c.object(req, &s)
+	err = c.object(req, &s)
+	for seen := c.seen.Load(); err == nil && s.Index >= seen && !c.seen.CompareAndSwap(seen, s.Index+1); {
+		seen = c.seen.Load()
+	}
+	return s, err
 }
 
 // Record returns the record with an id. The error wraps fs.ErrNotExist if the
@@ -262,6 +271,9 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	req.Header.Set("User-Agent", "docket")
 	if accept != "" {
 		req.Header.Set("Accept", accept)
+	}
+	if seen := c.seen.Load(); seen > 0 && method == http.MethodGet {
+		req.Header.Set("Docket-At-Least", strconv.FormatInt(seen, 10))
 	}
 	return req, nil
 }

@@ -218,6 +218,9 @@ type Info struct {
 	WitnessedSize int64  `json:"witnessed_size,omitzero"`
 	// Witnesses are those that are asked to cosign.
 	Witnesses []Witness `json:"witnesses,omitempty"`
+	// Behind is how many records the log has, as far as its servers said, that this
+	// ledger has not taken over yet. Only one that shares its log is ever behind.
+	Behind int64 `json:"behind,omitzero"`
 	// NoTimemarks says why the ledger makes no timemarks, "" if nothing is in
 	// the way.
 	NoTimemarks string `json:"no_timemarks,omitempty"`

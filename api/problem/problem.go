@@ -47,6 +47,8 @@ const (
 	NoWitnesses            = "witness.none"               // 409: this ledger asks no witnesses
 	WitnessPending         = "witness.pending"            // 503: logged, and too few have cosigned it yet
 	Busy                   = "ledger.busy"                // 503: again in a moment
+	Behind                 = "ledger.behind"              // 503: this server will have it in a moment
+	Unreachable            = "ledger.unreachable"         // 503: the log itself can't be reached; nothing was recorded
 	Stopping               = "ledger.stopping"            // 503: again when it is back
 	Halted                 = "ledger.halted"              // 503: the operator has to look
 	StorageFull            = "storage.full"               // 503: the operator has to make room
