@@ -24,6 +24,7 @@ func main() {
 			{Name: "restore", Short: "makes a data directory from a backup, a mirror, or both", Run: restore},
 			{Name: "reindex", Short: "makes the index that readers search anew", Run: reindex},
 			{Name: "fleet init", Short: "makes the tree of a ledger that Trillian's log servers keep", Run: fleetInit},
+			{Name: "fleet join", Short: "makes a data directory a further node of a fleet", Run: fleetJoin},
 			{Name: "fleet check", Short: "asks each of Trillian's log servers about that tree", Run: fleetCheck},
 			cli.Version("docketd"),
 		},

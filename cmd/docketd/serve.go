@@ -34,6 +34,7 @@ type settings struct {
 	witnessPolicy       string
 	listeners           listeners
 	limits              api.Limits
+	fleet               *datadir.Fleet
 }
 
 // serve serves a ledger until ctx ends.
@@ -55,7 +56,7 @@ func serve(ctx context.Context, args []string, std cli.Streams) error {
 	if err != nil {
 		return cli.Unknown(err)
 	}
-	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics, LogKey: set.logKey, Witnesses: asking.options()})
+	dir, err := datadir.Open(ctx, set.data, datadir.Options{Guard: set.guard, Logger: log, Metrics: metrics, LogKey: set.logKey, Witnesses: asking.options(), Fleet: set.fleet})
 	if err != nil {
 		if errors.Is(err, ledger.ErrEmpty) {
 			err = fmt.Errorf("%w: docketd init --data %s --charter FILE begins it", err, set.data)
@@ -110,6 +111,7 @@ func parseServe(args []string) (*settings, error) {
 	flags.StringVar(&l.submit, "submit-listen", "", "`address` that takes records and drafts, and serves the rest as well; --listen only reads then")
 	flags.StringVar(&l.admin, "admin-listen", "", "`address` for /healthz, /readyz and /metrics, without TLS; the others don't have them then")
 	flags.StringVar(&set.guard, "guard", "", "guard `file`, best on another disk (default guard in the data directory)")
+	node := addNodeFlags(flags)
 	flags.StringVar(&set.logKey, "log-key", "", "`URI` of the log key in a token, pkcs11:…, in place of keys/log.key in the data directory")
 	flags.BoolVar(&set.pq, "pq", false, "refuse to serve without the log's own ML-DSA-44 signature line, which is there whenever the charter names its key")
 	flags.StringVar(&set.witnessPolicy, "witness-policy", "", "trust policy `file` with the witnesses that are asked to cosign, their URLs and the quorum of a witnessed checkpoint")
@@ -125,6 +127,10 @@ func parseServe(args []string) (*settings, error) {
 		return nil, err
 	}
 	if err := flags.Require("data"); err != nil {
+		return nil, err
+	}
+	var err error
+	if set.fleet, err = node.fleet(); err != nil {
 		return nil, err
 	}
 	return &set, set.check()

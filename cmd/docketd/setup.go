@@ -20,17 +20,22 @@ func initialise(ctx context.Context, args []string, std cli.Streams) error {
 	data := flags.String("data", "", "data `directory` with the keys; required")
 	charterFile := flags.String("charter", "", "the charter, signed by all founding and recovery keys, a `file`; required")
 	guard := flags.String("guard", "", "guard `file`, best on another disk (default guard in the data directory)")
+	node := addNodeFlags(flags)
 	if err := flags.ParseArgs(args, 0, 0, "", "docketd init --data /var/lib/docket --charter charter.jws"); err != nil {
 		return err
 	}
 	if err := flags.Require("data", "charter"); err != nil {
 		return err
 	}
+	shared, err := node.fleet()
+	if err != nil {
+		return err
+	}
 	charter, err := os.ReadFile(*charterFile)
 	if err != nil {
 		return cli.Unknown(err)
 	}
-	out, err := datadir.Init(ctx, *data, datadir.Options{Guard: *guard}, charter)
+	out, err := datadir.Init(ctx, *data, datadir.Options{Guard: *guard, Fleet: shared}, charter)
 	if err != nil {
 		return explain("the charter", err)
 	}

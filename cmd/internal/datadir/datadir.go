@@ -89,6 +89,8 @@ type Options struct {
 	LogKey string
 	// Witnesses, if set, cosign; only Open knows them.
 	Witnesses *Witnesses
+	// Fleet, if set, keeps the log; Init, Open and Join know it.
+	Fleet *Fleet
 }
 
 // A Dir is an open data directory.
@@ -109,7 +111,7 @@ type Dir struct {
 type parts struct {
 	dir   string
 	cfg   ledger.Config
-	log   *embedded.Log
+	log   *embedded.Log // in dir; what was followed, if there is a fleet
 	cache interface{ Unref() }
 	keys  []*logKey
 	// index says how the index of a log is opened.
@@ -122,7 +124,7 @@ const cacheSize = 256 << 20
 // Init begins the ledger in dir, whose keys CreateKeys has made, with a charter.
 // See ledger.Init.
 func Init(ctx context.Context, dir string, opt Options, charter []byte) (ledger.Outcome, error) {
-	p, err := open(ctx, dir, opt)
+	p, err := openToChange(ctx, dir, opt)
 	if err != nil {
 		return ledger.Outcome{}, err
 	}
@@ -134,11 +136,14 @@ func Init(ctx context.Context, dir string, opt Options, charter []byte) (ledger.
 // tree.ErrInUse if another process has it open, ledger.ErrEmpty if it was not
 // begun, ledger.ErrHalted if the ledger refuses to go on.
 func Open(ctx context.Context, dir string, opt Options) (*Dir, error) {
-	p, err := open(ctx, dir, opt)
+	p, err := openToChange(ctx, dir, opt)
 	if err != nil {
 		return nil, err
 	}
 	if err := withWitnesses(&p.cfg, dir, opt.Witnesses); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if err := withPeers(&p.cfg, dir, opt.Fleet); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	l, err := ledger.Open(ctx, p.cfg)
@@ -162,11 +167,21 @@ func (d *Dir) Close() error {
 
 func (p *parts) close() error {
 	defer p.cache.Unref()
-	errs := []error{p.cfg.State.Close(), p.log.Close()}
+	errs := []error{p.cfg.State.Close(), p.cfg.Log.Close()}
 	for _, k := range p.keys {
 		errs = append(errs, k.close())
 	}
 	return errors.Join(errs...)
+}
+
+// openToChange is open of what may append to the log.
+func openToChange(ctx context.Context, dir string, opt Options) (*parts, error) {
+	if opt.Fleet == nil {
+		if err := alone(dir); err != nil {
+			return nil, err
+		}
+	}
+	return open(ctx, dir, opt)
 }
 
 // open opens the databases and the keys.
@@ -193,7 +208,7 @@ func openStores(ctx context.Context, dir string, opt Options) (*parts, error) {
 		return nil, err
 	}
 	cache := state.NewCache(cacheSize)
-	log, err := embedded.Open(ctx, embedded.Config{Dir: filepath.Join(dir, "log"), Cache: cache, Logger: opt.Logger})
+	log, own, err := openLog(ctx, dir, embedded.Config{Dir: filepath.Join(dir, "log"), Cache: cache, Logger: opt.Logger}, opt)
 	if errors.Is(err, tree.ErrInUse) {
 		err = fmt.Errorf("%s is in use by another docketd: stop that one first: %w", dir, err)
 	}
@@ -210,7 +225,7 @@ func openStores(ctx context.Context, dir string, opt Options) (*parts, error) {
 	if guard == "" {
 		guard = filepath.Join(dir, "guard")
 	}
-	return &parts{dir: dir, log: log, cache: cache, cfg: ledger.Config{
+	return &parts{dir: dir, log: own, cache: cache, cfg: ledger.Config{
 		Log: log, State: st, Guard: guard, Logger: opt.Logger, Metrics: opt.Metrics,
 	}, index: func(log index.Log) index.Config {
 		return index.Config{Dir: filepath.Join(dir, "index"), Cache: cache, Log: log, Logger: opt.Logger}

@@ -50,6 +50,9 @@ func Succeed(ctx context.Context, dir string, opt Options, how Succession) (Hand
 
 // succeed calls step before each of its steps and ends with its error.
 func succeed(ctx context.Context, dir string, opt Options, how Succession, step func(name string) error) (Handover, error) {
+	if err := alone(dir); err != nil {
+		return Handover{}, err
+	}
 	p, err := openStores(ctx, dir, opt)
 	if err != nil {
 		return Handover{}, err
