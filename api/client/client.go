@@ -171,11 +171,18 @@ func (c *Client) submit(ctx context.Context, b []byte) (Submitted, error) {
 		return s, err
 	}
 	req.Header.Set("Content-Type", "application/jose+json")
-	err = c.object(req, &s)
-	for seen := c.seen.Load(); err == nil && s.Index >= seen && !c.seen.CompareAndSwap(seen, s.Index+1); {
-		seen = c.seen.Load()
+	if err = c.object(req, &s); err == nil {
+		c.Seen(s.Index + 1)
 	}
 	return s, err
+}
+
+// Seen says that the caller has seen a log of a size, elsewhere or before: what is asked
+// for from now on reflects that much of it. A Client knows what it submitted itself.
+func (c *Client) Seen(size int64) {
+	for seen := c.seen.Load(); size > seen && !c.seen.CompareAndSwap(seen, size); {
+		seen = c.seen.Load()
+	}
 }
 
 // Record returns the record with an id. The error wraps fs.ErrNotExist if the

@@ -1,0 +1,213 @@
+//go:build fleet
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docket-ledger/docket/api/client"
+	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/ledger/tree/fleet/fleettest"
+	"github.com/docket-ledger/docket/verify"
+	"github.com/docket-ledger/docket/verify/record"
+)
+
+// A cluster is a real fleet with nodes of one ledger.
+type cluster struct {
+	*fleettest.Fleet
+	t    *testing.T
+	args []string // of a node
+	vkey string
+	dirs []string
+}
+
+// newCluster begins a ledger in a fleet and joins more nodes.
+func newCluster(t *testing.T, nodes int, opt fleettest.Options) *cluster {
+	t.Helper()
+	f, err := fleettest.Start(opt)
+	must(t, err)
+	t.Cleanup(func() { must(t, f.Close()) })
+	c := &cluster{Fleet: f, t: t}
+	out := c.run(fleetInit, "--trillian", strings.Join(f.Addresses, ","), "--trillian-plaintext", "--name", "nodes")
+	var id int64
+	_, err = fmt.Sscanf(out, "tree-id %d\n", &id)
+	must(t, err)
+	c.args = []string{"--trillian", strings.Join(f.Addresses, ","), "--trillian-plaintext", "--tree-id", fmt.Sprint(id)}
+	first := t.TempDir()
+	c.run(key, "--data", first, "--origin", "ledger.example.com/2026")
+	b, err := os.ReadFile(filepath.Join(first, "keys", "log.vkey"))
+	must(t, err)
+	c.vkey = strings.TrimSpace(string(b))
+	signed, err := charter(c.vkey, "ada", "ben", "rita")
+	must(t, err)
+	file := filepath.Join(first, "charter.jws")
+	must(t, os.WriteFile(file, signed, 0o600))
+	c.run(initialise, append([]string{"--data", first, "--charter", file}, c.args...)...)
+	c.dirs = []string{first}
+	url, stop := running(t, first, c.args...)
+	for range nodes - 1 {
+		dir := t.TempDir()
+		must(t, os.CopyFS(filepath.Join(dir, "keys"), os.DirFS(filepath.Join(first, "keys"))))
+		keys, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
+		must(t, err)
+		for _, k := range keys {
+			must(t, os.Chmod(k, 0o600))
+		}
+		c.run(fleetJoin, append([]string{"--data", dir, "--peer", url}, c.args...)...)
+		c.dirs = append(c.dirs, dir)
+	}
+	must(t, stop())
+	return c
+}
+
+// run runs a command that must go well, and returns what it printed.
+func (c *cluster) run(f func(context.Context, []string, cli.Streams) error, args ...string) string {
+	c.t.Helper()
+	out, err := command(f, args...)
+	if err != nil {
+		c.t.Fatalf("%v: %v", args, err)
+	}
+	return out
+}
+
+// node starts a node as a process of its own.
+func (c *cluster) node(i int, more ...string) (*process, *client.Client) {
+	c.t.Helper()
+	p := spawn(c.t, c.dirs[i], append(append([]string{}, c.args...), more...)...)
+	k, err := client.New(p.url)
+	must(c.t, err)
+	return p, k
+}
+
+// audit audits a node, and returns the size.
+func (c *cluster) audit(k *client.Client) int64 {
+	c.t.Helper()
+	policy, err := verify.ParsePolicy([]byte("log " + c.vkey + "\nquorum none\n"))
+	must(c.t, err)
+	sum, err := verify.Audit(c.t.Context(), k, policy, verify.AuditOptions{})
+	must(c.t, err)
+	if sum.Broken > 0 || sum.Void > 0 {
+		c.t.Fatalf("%+v", sum)
+	}
+	return sum.Signed.Checkpoint.Size
+}
+
+// submit submits the enrolment of holder n until it is taken, and returns the index and
+// how long that took.
+func (c *cluster) submit(k *client.Client, n int) (index int64, took time.Duration) {
+	c.t.Helper()
+	b, start := enrolment(c.t, n, record.SeenNothing), time.Now()
+	for {
+		out, err := k.Submit(c.t.Context(), b)
+		if err == nil {
+			return out.Index, time.Since(start)
+		}
+		if time.Since(start) > 3*time.Minute {
+			c.t.Fatalf("record %d: %v", n, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// TestFleetNodes: two nodes take records at once; each proves all of them, reads what was
+// written elsewhere, and one that was killed or lost its copy catches up by itself.
+func TestFleetNodes(t *testing.T) {
+	c := newCluster(t, 2, fleettest.Options{Servers: 2, Signers: 1})
+	one, first := c.node(0)
+	two, second := c.node(1)
+	var wg sync.WaitGroup
+	indexes := make([]int64, 40)
+	for i := range indexes {
+		wg.Go(func() { indexes[i], _ = c.submit([]*client.Client{first, second}[i%2], i) })
+	}
+	wg.Wait()
+	seen := map[int64]bool{}
+	for _, i := range indexes {
+		seen[i] = true
+	}
+	if len(seen) != len(indexes) {
+		t.Errorf("%d records at %d places", len(indexes), len(seen))
+	}
+	again, _ := c.submit(second, 0) // which the first node has taken
+	if again != indexes[0] {
+		t.Errorf("the same record is at %d and %d", indexes[0], again)
+	}
+
+	// A client that moves from one node to another reads what it wrote.
+	moving, err := client.New(one.url)
+	must(t, err)
+	for i := 100; i < 110; i++ {
+		at, _ := c.submit(moving, i)
+		other, err := client.New(two.url)
+		must(t, err)
+		other.Seen(at + 1)
+		info, err := other.Info(t.Context())
+		must(t, err)
+		if info.Size < at+1 {
+			t.Errorf("the other node answers with size %d after record %d", info.Size, at)
+		}
+	}
+
+	one.kill(t)
+	for i := 200; i < 205; i++ {
+		c.submit(second, i)
+	}
+	size := c.audit(second)
+	must(t, errors.Join(os.RemoveAll(filepath.Join(c.dirs[0], "log")), os.RemoveAll(filepath.Join(c.dirs[0], "state")), os.RemoveAll(filepath.Join(c.dirs[0], "index"))))
+	one, first = c.node(0, "--peer", two.url) // all of it is followed anew
+	if got := c.audit(first); got != size {
+		t.Errorf("the node that lost its copy has %d records, want %d", got, size)
+	}
+	_ = one
+
+	if _, err := command(serve, "--data", c.dirs[0]); err == nil || !strings.Contains(err.Error(), "--trillian") {
+		t.Errorf("a node without its fleet: %v", err)
+	}
+}
+
+// TestFleetFaults kills each part under load. Nothing that was acknowledged is lost, no
+// second history begins, and it goes on by itself; the longest stall of each is printed.
+func TestFleetFaults(t *testing.T) {
+	c := newCluster(t, 2, fleettest.Options{Servers: 2, Signers: 2})
+	_, first := c.node(0)
+	_, second := c.node(1)
+	n := 1000
+	var table strings.Builder
+	for _, fault := range []struct {
+		name   string
+		part   string
+		signal syscall.Signal
+	}{
+		{"log server, SIGTERM", "server1", syscall.SIGTERM}, {"log server, SIGKILL", "server1", syscall.SIGKILL},
+		{"PostgreSQL, SIGINT", "postgres", syscall.SIGINT}, {"PostgreSQL, SIGKILL", "postgres", syscall.SIGKILL},
+		{"etcd, SIGKILL", "etcd", syscall.SIGKILL},
+		{"a signer, SIGTERM", "signer1", syscall.SIGTERM}, {"the other signer, SIGKILL", "signer2", syscall.SIGKILL},
+	} {
+		must(t, c.StopPart(fault.part, fault.signal))
+		time.AfterFunc(2*time.Second, func() {
+			if err := c.StartPart(fault.part); err != nil {
+				t.Error(err)
+			}
+		})
+		var worst time.Duration
+		for i := range 30 {
+			n++
+			_, took := c.submit([]*client.Client{first, second}[i%2], n)
+			worst = max(worst, took)
+		}
+		fmt.Fprintf(&table, "%-28s longest wait for a record %v\n", fault.name, worst.Round(10*time.Millisecond))
+	}
+	if a, b := c.audit(first), c.audit(second); max(a, b) < int64(7*30) {
+		t.Errorf("%d and %d records", a, b)
+	}
+	fmt.Print(table.String())
+}
