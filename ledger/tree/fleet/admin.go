@@ -26,17 +26,23 @@ func Init(ctx context.Context, servers Servers, name string) (id int64, made boo
 	if name == "" || len(name) > maxName {
 		return 0, false, fmt.Errorf("%w: the name of a tree has 1 to %d bytes, not %q", ErrArgument, maxName, name)
 	}
-	conn, err := dial(servers)
+	client, err := dial(servers)
 	if err != nil {
 		return 0, false, err
 	}
-	defer conn.Close()
-	admin := trillian.NewTrillianAdminClient(conn)
-	var t *trillian.Tree
-	list, err := admin.ListTrees(ctx, &trillian.ListTreesRequest{})
+	defer client.Close()
+	var conn *grpc.ClientConn // to the first server that answers
+	var list *trillian.ListTreesResponse
+	for _, conn = range client.conns {
+		if list, err = trillian.NewTrillianAdminClient(conn).ListTrees(ctx, &trillian.ListTreesRequest{}); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		return 0, false, unreachable("list the trees", err)
 	}
+	admin := trillian.NewTrillianAdminClient(conn)
+	var t *trillian.Tree
 	for _, other := range list.GetTree() {
 		switch {
 		case other.DisplayName != name:
@@ -106,7 +112,7 @@ func Check(ctx context.Context, servers Servers, id int64, limit time.Duration) 
 	roots := map[int64]tree.Head{}
 	for i, address := range servers.Addresses {
 		out[i].Address = address
-		conn, err := dial(Servers{Addresses: []string{address}, TLS: servers.TLS})
+		conn, err := connect(address, servers.TLS)
 		if err != nil {
 			return nil, err
 		}

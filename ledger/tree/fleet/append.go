@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/trillian"
 	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/docket-ledger/docket/ledger/tree"
@@ -128,9 +129,11 @@ func (l *Log) write(ctx context.Context, b *batch) error {
 // the first try.
 func (l *Log) put(ctx context.Context, b *batch, leaves []*trillian.LogLeaf, sure bool) error {
 	for try := 0; ; try++ {
-		one, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-		r, err := l.rpc.AddSequencedLeaves(one, &trillian.AddSequencedLeavesRequest{LogId: l.cfg.Tree, Leaves: leaves})
-		cancel()
+		var r *trillian.AddSequencedLeavesResponse
+		err := l.client.do(ctx, l.cfg.Timeout, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
+			r, err = trillian.NewTrillianLogClient(conn).AddSequencedLeaves(ctx, &trillian.AddSequencedLeavesRequest{LogId: l.cfg.Tree, Leaves: leaves})
+			return err
+		})
 		switch {
 		case err == nil && len(r.GetResults()) == len(leaves):
 			stored := 0

@@ -2,19 +2,20 @@ package fleet
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/trillian"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
 	"github.com/docket-ledger/docket/ledger/tree"
@@ -31,33 +32,47 @@ const (
 // ErrArgument is returned for addresses and names that can't be. Nobody was asked.
 var ErrArgument = errors.New("wrong argument")
 
-// dial returns a connection to all servers, which are asked in turn. It does not
-// wait for any; a name is resolved whenever its server is dialled.
-func dial(servers Servers) (*grpc.ClientConn, error) {
+// A client asks one server at a time, and another from the moment that one does
+// not answer: neither one that is gone nor one that hangs is asked for long. All
+// methods may be used concurrently.
+type client struct {
+	conns []*grpc.ClientConn
+	at    atomic.Int64 // which is asked, modulo their number
+}
+
+// dial returns a client of all servers. It waits for none of them; a name is
+// resolved whenever its server is dialled. Which is asked first is left to chance,
+// so that the processes of a fleet spread.
+func dial(servers Servers) (*client, error) {
 	if len(servers.Addresses) == 0 {
 		return nil, fmt.Errorf("%w: no address of a log server: write HOST:PORT, or several with commas between", ErrArgument)
 	}
-	list := make([]resolver.Address, len(servers.Addresses))
-	for i, address := range servers.Addresses {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("%w: %q is no address of a log server: write HOST:PORT", ErrArgument, address)
+	c := &client{}
+	for _, address := range servers.Addresses {
+		conn, err := connect(address, servers.TLS)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
 		}
-		if servers.TLS == nil && !loopback(host) {
-			return nil, fmt.Errorf("%w: %s is not on this machine, and a log server elsewhere is spoken to over TLS only", ErrArgument, address)
-		}
-		list[i] = resolver.Address{Addr: address, ServerName: host}
+		c.conns = append(c.conns, conn)
+	}
+	c.at.Store(rand.Int64N(int64(len(c.conns))))
+	return c, nil
+}
+
+// connect returns a connection to a server.
+func connect(address string, with *tls.Config) (*grpc.ClientConn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || port == "" {
+		return nil, fmt.Errorf("%w: %q is no address of a log server: write HOST:PORT", ErrArgument, address)
 	}
 	secure := insecure.NewCredentials()
-	if servers.TLS != nil {
-		secure = credentials.NewTLS(servers.TLS)
+	if with != nil {
+		secure = credentials.NewTLS(with)
+	} else if !loopback(host) {
+		return nil, fmt.Errorf("%w: %s is not on this machine, and a log server elsewhere is spoken to over TLS only", ErrArgument, address)
 	}
-	names := manual.NewBuilderWithScheme("fleet")
-	names.InitialState(resolver.State{Addresses: list})
-	return grpc.NewClient(names.Scheme()+":///trillian",
-		grpc.WithResolvers(names),
+	return grpc.NewClient("dns:///"+address,
 		grpc.WithTransportCredentials(secure),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithDisableRetry(), // this package knows what may be repeated
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -65,6 +80,28 @@ func dial(servers Servers) (*grpc.ClientConn, error) {
 			MinConnectTimeout: reconnect,
 		}),
 	)
+}
+
+// do makes a call of the server whose turn it is. One that does not answer within
+// limit, or can't, is not asked next.
+func (c *client) do(ctx context.Context, limit time.Duration, call func(context.Context, *grpc.ClientConn) error) error {
+	at := c.at.Load()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := call(ctx, c.conns[at%int64(len(c.conns))])
+	if err != nil && !refused(err) {
+		c.at.CompareAndSwap(at, at+1)
+	}
+	return err
+}
+
+// Close closes all connections.
+func (c *client) Close() error {
+	var all []error
+	for _, conn := range c.conns {
+		all = append(all, conn.Close())
+	}
+	return errors.Join(all...)
 }
 
 // loopback reports whether a host is this machine, by its name alone.
@@ -99,23 +136,18 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// read makes a call that changes nothing, again with another server if one
-// fails, for as long as one call may take. The error wraps tree.ErrUnavailable,
-// or ctx ended.
-func read[T any](ctx context.Context, l *Log, what string, call func(ctx context.Context) (T, error)) (T, error) {
-	limit, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-	defer cancel()
+// read makes a call that changes nothing, of each server if need be. The error
+// wraps tree.ErrUnavailable, or ctx ended.
+func read[T any](ctx context.Context, l *Log, what string, limit time.Duration, call func(context.Context, trillian.TrillianLogClient) (T, error)) (out T, err error) {
 	for try := 0; ; try++ {
-		one, stop := context.WithTimeout(limit, max(l.cfg.Timeout/2, time.Millisecond))
-		out, err := call(one)
-		stop()
-		if err == nil {
-			return out, nil
-		}
-		if ctx.Err() != nil {
+		err = l.client.do(ctx, limit, func(ctx context.Context, conn *grpc.ClientConn) error {
+			out, err = call(ctx, trillian.NewTrillianLogClient(conn))
+			return err
+		})
+		if err == nil || ctx.Err() != nil {
 			return out, ctx.Err()
 		}
-		if refused(err) || pause(limit, try) != nil {
+		if try == len(l.client.conns) || refused(err) || pause(ctx, try) != nil {
 			return out, fmt.Errorf("%w: %s: %w", tree.ErrUnavailable, what, err)
 		}
 	}

@@ -20,10 +20,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/trillian"
 	"github.com/transparency-dev/merkle/compact"
 	"golang.org/x/mod/sumdb/tlog"
-	"google.golang.org/grpc"
 
 	"github.com/docket-ledger/docket/ledger/tree"
 )
@@ -38,7 +36,8 @@ type Config struct {
 	// treetest.RunOrdered) and is written by nobody else. It may be lost: into
 	// an empty one everything is followed anew. Close closes it.
 	Local tree.Log
-	// Timeout bounds each call of a server, 0 meaning 5 s.
+	// Timeout bounds a call of a server, 0 meaning 3 s; leaves may take four
+	// times as long. Then another server is asked.
 	Timeout time.Duration
 	// Turn is how long a writer may take to write a batch before the others
 	// no longer wait for it, 0 meaning 10 s. It must be the same in all
@@ -64,12 +63,11 @@ type Servers struct {
 // A Log is a tree.Shared. All methods may be used concurrently; appends and
 // follows run one at a time.
 type Log struct {
-	cfg   Config
-	conn  *grpc.ClientConn
-	rpc   trillian.TrillianLogClient
-	local tree.Log
-	ended context.Context // ends with Close
-	end   context.CancelFunc
+	cfg    Config
+	client *client
+	local  tree.Log
+	ended  context.Context // ends with Close
+	end    context.CancelFunc
 
 	mu    sync.Mutex     // held by Append and Follow
 	head  tree.Head      // of the local tree
@@ -85,7 +83,7 @@ var _ tree.Shared = (*Log)(nil)
 // still open.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 5 * time.Second
+		cfg.Timeout = 3 * time.Second
 	}
 	if cfg.Turn == 0 {
 		cfg.Turn = 10 * time.Second
@@ -93,16 +91,16 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	conn, err := dial(cfg.Servers)
+	client, err := dial(cfg.Servers)
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, conn: conn, rpc: trillian.NewTrillianLogClient(conn), local: cfg.Local}
+	l := &Log{cfg: cfg, client: client, local: cfg.Local}
 	if l.head, err = l.local.Head(ctx); err == nil {
 		l.edge, err = edge(ctx, l.local, l.head)
 	}
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(err, client.Close())
 	}
 	l.turn.known = l.head.Size == 0
 	l.ended, l.end = context.WithCancel(context.Background())
@@ -157,13 +155,11 @@ func (l *Log) Close() error {
 	l.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil {
+	if l.stuck == errClosed {
 		return nil
 	}
-	err := errors.Join(l.local.Close(), l.conn.Close())
-	l.conn = nil
 	l.stuck = errClosed
-	return err
+	return errors.Join(l.local.Close(), l.client.Close())
 }
 
 // errClosed is returned by calls after Close.

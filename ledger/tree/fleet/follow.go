@@ -84,8 +84,8 @@ type told struct {
 
 // newest asks for the newest root.
 func (l *Log) newest(ctx context.Context) (told, error) {
-	return read(ctx, l, "ask for the newest root", func(ctx context.Context) (told, error) {
-		r, err := l.rpc.GetLatestSignedLogRoot(ctx, &trillian.GetLatestSignedLogRootRequest{LogId: l.cfg.Tree})
+	return read(ctx, l, "ask for the newest root", l.cfg.Timeout, func(ctx context.Context, rpc trillian.TrillianLogClient) (told, error) {
+		r, err := rpc.GetLatestSignedLogRoot(ctx, &trillian.GetLatestSignedLogRootRequest{LogId: l.cfg.Tree})
 		if err != nil {
 			return told{}, err
 		}
@@ -162,8 +162,8 @@ func (l *Log) continues(root told) error {
 // fetch asks for up to n leaves that lie below the newest root, and gets one at
 // least.
 func (l *Log) fetch(ctx context.Context, start, n int64) ([]*trillian.LogLeaf, error) {
-	return read(ctx, l, "ask for leaves", func(ctx context.Context) ([]*trillian.LogLeaf, error) {
-		r, err := l.rpc.GetLeavesByRange(ctx, &trillian.GetLeavesByRangeRequest{LogId: l.cfg.Tree, StartIndex: start, Count: n})
+	return read(ctx, l, "ask for leaves", 4*l.cfg.Timeout, func(ctx context.Context, rpc trillian.TrillianLogClient) ([]*trillian.LogLeaf, error) {
+		r, err := rpc.GetLeavesByRange(ctx, &trillian.GetLeavesByRangeRequest{LogId: l.cfg.Tree, StartIndex: start, Count: n})
 		if err != nil {
 			return nil, err
 		}
@@ -224,8 +224,8 @@ func (l *Log) proof(ctx context.Context, head tree.Head, root told) ([][]byte, e
 	if head.Size == root.Size {
 		return nil, nil
 	}
-	return read(ctx, l, "ask for a consistency proof", func(ctx context.Context) ([][]byte, error) {
-		r, err := l.rpc.GetConsistencyProof(ctx, &trillian.GetConsistencyProofRequest{
+	return read(ctx, l, "ask for a consistency proof", l.cfg.Timeout, func(ctx context.Context, rpc trillian.TrillianLogClient) ([][]byte, error) {
+		r, err := rpc.GetConsistencyProof(ctx, &trillian.GetConsistencyProofRequest{
 			LogId: l.cfg.Tree, FirstTreeSize: head.Size, SecondTreeSize: root.Size,
 		})
 		if err != nil {

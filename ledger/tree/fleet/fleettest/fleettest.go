@@ -40,8 +40,9 @@ type Options struct {
 type Fleet struct {
 	// Addresses are those of the log servers.
 	Addresses []string
-	// Database is the URI of the database.
-	Database string
+	// Database is the URI of the database, Etcd the address of etcd, "" if there
+	// is one signer.
+	Database, Etcd string
 
 	dir   string
 	opts  Options
@@ -136,6 +137,7 @@ func (f *Fleet) start() error {
 	signer := []string{f.tools.signer}
 	if f.opts.Signers > 1 {
 		client, peer := freePort(), freePort()
+		f.Etcd = client
 		f.parts["etcd"] = &part{
 			args: []string{f.tools.etcd, "--data-dir", filepath.Join(f.dir, "etcd"), "--name", "f1",
 				"--listen-client-urls", "http://" + client, "--advertise-client-urls", "http://" + client,
@@ -146,7 +148,7 @@ func (f *Fleet) start() error {
 		if err := f.StartPart("etcd"); err != nil {
 			return err
 		}
-		signer = append(signer, "--election_system=etcd", "--etcd_servers=http://"+client, "--lock_file_path=/docket",
+		signer = append(signer, "--election_system=etcd", "--etcd_servers=http://"+client, "--lock_file_path="+lockFile,
 			"--pre_election_pause=100ms")
 	} else {
 		signer = append(signer, "--force_master")
@@ -245,7 +247,9 @@ func answers(address string) error {
 	return conn.Close()
 }
 
-// StartPart starts a part that does not run, and returns when it can be used.
+// StartPart starts a part that does not run, and returns when it can be used. One
+// that ends at once is started again for a while: PostgreSQL waits for the
+// processes of one that was killed.
 func (f *Fleet) StartPart(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -254,6 +258,29 @@ func (f *Fleet) StartPart(name string) error {
 		return fmt.Errorf("there is no %s, or it runs", name)
 	}
 	p.log = filepath.Join(f.dir, name+".log")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if p.cmd == nil {
+			if err := p.start(); err != nil {
+				return err
+			}
+		}
+		err := p.ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			p.cmd = nil
+		default:
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not answer: %w\n%s", name, err, tail(p.log))
+		}
+	}
+}
+
+// start starts the process.
+func (p *part) start() error {
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -261,7 +288,6 @@ func (f *Fleet) StartPart(name string) error {
 	defer out.Close()
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, out
-	cmd.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH=arm64") // as etcd asks for there
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: p.user}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -271,21 +297,7 @@ func (f *Fleet) StartPart(name string) error {
 		defer close(p.done)
 		cmd.Wait() // how it ended is in its log
 	}()
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		err := p.ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-p.done:
-			p.cmd = nil
-			return fmt.Errorf("%s ended at once:\n%s", name, tail(p.log))
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%s does not answer: %w\n%s", name, err, tail(p.log))
-		}
-	}
+	return nil
 }
 
 // StopPart sends a signal to a part, and returns when it has ended.
@@ -313,14 +325,29 @@ func (f *Fleet) StopPart(name string, signal syscall.Signal) error {
 	}
 }
 
-// SignalPart sends a signal to all processes of a part, for SIGSTOP and SIGCONT.
+// SignalPart sends a signal to a part and all that it started, for
+// syscall.SIGSTOP and syscall.SIGCONT.
 func (f *Fleet) SignalPart(name string, signal syscall.Signal) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p := f.parts[name]; p != nil && p.cmd != nil {
-		return syscall.Kill(-p.cmd.Process.Pid, signal)
+	p := f.parts[name]
+	if p == nil || p.cmd == nil {
+		return fmt.Errorf("there is no %s that runs", name)
 	}
-	return fmt.Errorf("there is no %s that runs", name)
+	pid := p.cmd.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, signal); err != nil {
+		return err
+	}
+	for _, word := range strings.Fields(string(children)) {
+		if child, err := strconv.Atoi(word); err == nil {
+			syscall.Kill(child, signal) // it may have ended
+		}
+	}
+	return nil
 }
 
 // SQL runs a statement in the database and returns what it printed.
