@@ -23,6 +23,7 @@ func main() {
 			{Name: "check", Short: "reads all of a data directory or backup, and names what is broken", Run: check},
 			{Name: "restore", Short: "makes a data directory from a backup, a mirror, or both", Run: restore},
 			{Name: "reindex", Short: "makes the index that readers search anew", Run: reindex},
+			{Name: "migrate", Short: "moves a ledger to Trillian's servers, or back", Run: migrate},
 			{Name: "fleet init", Short: "makes the tree of a ledger that Trillian's log servers keep", Run: fleetInit},
 			{Name: "fleet join", Short: "makes a data directory a further node of a fleet", Run: fleetJoin},
 			{Name: "fleet check", Short: "asks each of Trillian's log servers about that tree", Run: fleetCheck},

@@ -8,6 +8,8 @@ import (
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
+	"github.com/docket-ledger/docket/ledger"
+	"github.com/docket-ledger/docket/ledger/tree"
 )
 
 // nodeFlags say of which fleet a data directory is a node.
@@ -79,4 +81,53 @@ func fleetJoin(ctx context.Context, args []string, std cli.Streams) error {
 	}
 	_, err = fmt.Fprintf(std.Out, "joined at size %d\nnext: docketd serve --data %s --trillian %s --tree-id %d, which follows the log first\n", size, *data, *node.addresses, *node.tree)
 	return err
+}
+
+// migrate moves a ledger to a fleet, or back.
+func migrate(ctx context.Context, args []string, std cli.Streams) error {
+	flags := cli.Flags("docketd migrate")
+	data := flags.String("data", "", "data `directory` of a ledger that is not served; required")
+	guard := flags.String("guard", "", "guard `file`, best on another disk (default guard in the data directory)")
+	back := flags.Bool("back", false, "make the node a ledger of its own again; the tree is frozen, and the other nodes are of no use then")
+	node := addNodeFlags(flags)
+	example := "docketd migrate --data /var/lib/docket --trillian log1.internal:8090 --trillian-ca ca.pem --tree-id 4711"
+	if err := flags.ParseArgs(args, 0, 0, "", example); err != nil {
+		return err
+	}
+	if err := flags.Require("data", "trillian", "tree-id"); err != nil {
+		return err
+	}
+	shared, err := node.fleet()
+	if err != nil {
+		return err
+	}
+	opt := datadir.Options{Guard: *guard, Fleet: shared}
+	if *back {
+		cp, err := datadir.Return(ctx, *data, opt)
+		if err != nil {
+			return migrateError(err)
+		}
+		_, err = fmt.Fprintf(std.Out, "MOVED  %s, %d records, root %v, is a ledger of its own in %s; tree %d is frozen\nnext: docketd serve --data %s\n",
+			cp.Origin, cp.Size, cp.Root, *data, *node.tree, *data)
+		return err
+	}
+	var progress func(done, of int64)
+	if std.Terminal() {
+		progress = func(done, of int64) { fmt.Fprintf(std.Err, "\rdocketd: %d of %d records \033[K", done, of) }
+	}
+	head, err := datadir.Migrate(ctx, *data, opt, progress)
+	if err != nil {
+		return migrateError(err)
+	}
+	_, err = fmt.Fprintf(std.Out, "MOVED  %d records, root %v, are in tree %d\nnext: docketd serve --data %s --trillian %s --tree-id %d\n",
+		head.Size, head.Root, *node.tree, *data, *node.addresses, *node.tree)
+	return err
+}
+
+// migrateError gives an error of a move its exit code.
+func migrateError(err error) error {
+	if errors.Is(err, tree.ErrDiverged) || errors.Is(err, datadir.ErrNode) || errors.Is(err, datadir.ErrEmbedded) || errors.Is(err, ledger.ErrEmpty) {
+		return err
+	}
+	return cli.Unknown(err)
 }

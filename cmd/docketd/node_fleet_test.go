@@ -16,6 +16,7 @@ import (
 
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
+	"github.com/docket-ledger/docket/cmd/internal/datadir"
 	"github.com/docket-ledger/docket/ledger/tree/fleet/fleettest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -171,6 +172,57 @@ func TestFleetNodes(t *testing.T) {
 
 	if _, err := command(serve, "--data", c.dirs[0]); err == nil || !strings.Contains(err.Error(), "--trillian") {
 		t.Errorf("a node without its fleet: %v", err)
+	}
+}
+
+// TestFleetMigrate moves a ledger to a fleet and back; its receipts hold throughout, and
+// each checkpoint extends the one before.
+func TestFleetMigrate(t *testing.T) {
+	f, err := fleettest.Start(fleettest.Options{Servers: 1, Signers: 1})
+	must(t, err)
+	defer func() { must(t, f.Close()) }()
+	dir, vkey := started(t)
+	c := &cluster{Fleet: f, t: t, vkey: vkey, dirs: []string{dir}}
+	p, k := c.node(0)
+	for i := range 20 {
+		c.submit(k, i)
+	}
+	before, err := k.Info(t.Context())
+	must(t, err)
+	p.kill(t)
+	out := c.run(fleetInit, "--trillian", f.Addresses[0], "--trillian-plaintext")
+	var id int64
+	_, err = fmt.Sscanf(out, "tree-id %d\n", &id)
+	must(t, err)
+	c.args = []string{"--trillian", f.Addresses[0], "--trillian-plaintext", "--tree-id", fmt.Sprint(id)}
+	if _, err := command(serve, append([]string{"--data", dir}, c.args...)...); !errors.Is(err, datadir.ErrEmbedded) {
+		t.Errorf("a ledger of its own, served as a node: %v", err)
+	}
+	if out := c.run(migrate, append([]string{"--data", dir}, c.args...)...); !strings.Contains(out, before.Root) {
+		t.Errorf("%q, want the root %s", out, before.Root)
+	}
+	if _, err := command(migrate, append([]string{"--data", dir}, c.args...)...); !errors.Is(err, datadir.ErrNode) {
+		t.Errorf("moved again: %v", err)
+	}
+	p, k = c.node(0)
+	if info, err := k.Info(t.Context()); err != nil || info.Root != before.Root {
+		t.Errorf("as a node it has %+v, %v", info, err)
+	}
+	for i := 20; i < 30; i++ {
+		c.submit(k, i)
+	}
+	size := c.audit(k)
+	p.kill(t)
+	c.run(migrate, append([]string{"--data", dir, "--back"}, c.args...)...)
+	c.args = nil
+	_, k = c.node(0)
+	c.submit(k, 30)
+	if got := c.audit(k); got != size+1 {
+		t.Errorf("%d records, want %d", got, size+1)
+	}
+	old, _ := c.submit(k, 3)
+	if old >= before.Size {
+		t.Errorf("a record from before the move is at %d now", old)
 	}
 }
 

@@ -199,3 +199,93 @@ func withPeers(cfg *ledger.Config, dir string, f *Fleet) error {
 	}
 	return nil
 }
+
+// Migrate makes a directory that has a ledger of its own a node of a fleet: its records
+// are copied into the tree, and both have one root. If it is interrupted, calling it again
+// goes on; the directory is what it was until it is done. progress, if set, is told how
+// many records are there, of how many. Nobody may have dir open.
+func Migrate(ctx context.Context, dir string, opt Options, progress func(done, of int64)) (tree.Head, error) {
+	if err := alone(dir); err != nil {
+		return tree.Head{}, err
+	}
+	alone := opt
+	alone.Fleet = nil
+	p, err := openStores(ctx, dir, alone)
+	if err != nil {
+		return tree.Head{}, err
+	}
+	head, err := p.log.Head(ctx)
+	switch {
+	case err != nil:
+	case head.Size == 0:
+		err = ledger.ErrEmpty
+	default:
+		err = p.copyTo(ctx, opt.Fleet, progress)
+	}
+	if err == nil {
+		err = create(filepath.Join(dir, fleetMark), markOf(opt.Fleet.Tree), 0o644)
+	}
+	return head, errors.Join(err, p.close())
+}
+
+// copyTo copies the log into the tree of a fleet, by way of a log beside it that is
+// removed in the end.
+func (p *parts) copyTo(ctx context.Context, f *Fleet, progress func(done, of int64)) error {
+	beside := filepath.Join(p.dir, "migrating")
+	own, err := embedded.Open(ctx, embedded.Config{Dir: beside})
+	if err != nil {
+		return err
+	}
+	log, err := fleet.Open(ctx, fleet.Config{Servers: f.Servers, Tree: f.Tree, Local: own, Logger: p.cfg.Logger})
+	if err != nil {
+		return errors.Join(err, own.Close())
+	}
+	err = errors.Join(log.Copy(ctx, p.log, progress), log.Close())
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(beside)
+}
+
+// Return makes a node of a fleet a directory with a ledger of its own, which goes on where
+// the fleet ends: the tree is frozen, so that no node can append to it any more, and
+// followed to its end. The other nodes are of no use then. If it is interrupted, calling
+// it again goes on. Nobody may have dir open.
+func Return(ctx context.Context, dir string, opt Options) (verify.Checkpoint, error) {
+	mark, err := markedFleet(dir)
+	if err == nil && mark == "" {
+		err = fmt.Errorf("%s: %w already", dir, ErrEmbedded)
+	}
+	if err != nil {
+		return verify.Checkpoint{}, err
+	}
+	if err := fleet.Freeze(ctx, opt.Fleet.Servers, opt.Fleet.Tree); err != nil {
+		return verify.Checkpoint{}, err
+	}
+	p, err := openToChange(ctx, dir, opt)
+	if err != nil {
+		return verify.Checkpoint{}, err
+	}
+	shared := p.cfg.Log.(tree.Shared)
+	for {
+		size, err := shared.Follow(ctx, 1<<13)
+		if err != nil {
+			return verify.Checkpoint{}, errors.Join(err, p.close())
+		}
+		if head, err := shared.Head(ctx); err != nil || head.Size >= size {
+			if err != nil {
+				return verify.Checkpoint{}, errors.Join(err, p.close())
+			}
+			break
+		}
+	}
+	l, err := ledger.Open(ctx, p.cfg) // signs what was followed
+	if err != nil {
+		return verify.Checkpoint{}, errors.Join(err, p.close())
+	}
+	cp := l.Head().Checkpoint
+	if err := errors.Join(l.Close(), p.close()); err != nil {
+		return verify.Checkpoint{}, err
+	}
+	return cp, errors.Join(os.Remove(filepath.Join(dir, fleetMark)), syncDir(dir))
+}
