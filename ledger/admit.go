@@ -69,14 +69,10 @@ func (w *writer) run() {
 	for {
 		select {
 		case <-look:
-			if w.l.Ready() != nil {
-				continue
-			}
-			err := w.follow(w.l.trying)
-			if reached && err != nil {
-				w.l.cfg.Logger.Warn("the log is not followed now", slog.Any("error", err))
-			}
-			reached = err == nil
+			reached = w.watch(reached)
+		case looked := <-w.l.looks:
+			reached = w.watch(reached)
+			close(looked)
 		case first, open := <-w.l.queue:
 			if !open {
 				return
@@ -92,6 +88,19 @@ func (w *writer) run() {
 			}
 		}
 	}
+}
+
+// watch follows a shared log, and says once that this can't be done. reached is whether
+// it could before, and now.
+func (w *writer) watch(reached bool) bool {
+	if w.l.Ready() != nil {
+		return reached
+	}
+	err := w.follow(w.l.trying)
+	if reached && err != nil {
+		w.l.cfg.Logger.Warn("the log is not followed now", slog.Any("error", err))
+	}
+	return err == nil
 }
 
 // gather takes all that wait, and all that is about to come: it lets the callers

@@ -38,6 +38,9 @@ func (l *Ledger) SubmitAll(ctx context.Context, records iter.Seq[[]byte], opt Op
 	return func(yield func(Outcome, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		if l.shared != nil {
+			l.look(ctx) // what they rest on may have been recorded elsewhere
+		}
 		window := max(1, min(bulkWindow, cap(l.slots)/4))
 		examined, enqueued := make(chan *job, window), make(chan *job, window)
 		go l.examineAll(ctx, records, opt, examined)

@@ -103,6 +103,29 @@ func (w *writer) takeOver(ctx context.Context, head tree.Head) error {
 	return nil
 }
 
+// lookTime bounds how long look waits for the writer.
+const lookTime = 5 * time.Second
+
+// look has the writer take over what is new now, and reports whether there was anything.
+func (l *Ledger) look(ctx context.Context) (grown bool) {
+	before := l.head.Load().Size
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	looked := make(chan struct{})
+	select {
+	case l.looks <- looked:
+	case <-ctx.Done():
+		return false
+	case <-l.done:
+		return false
+	}
+	select {
+	case <-looked:
+	case <-ctx.Done():
+	}
+	return l.head.Load().Size > before
+}
+
 // Behind is how many records a shared log has, as far as its servers said, that this
 // ledger has not taken over yet; 0 without one.
 func (l *Ledger) Behind() int64 { return max(0, l.told.Load()-l.head.Load().Size) }

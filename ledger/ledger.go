@@ -145,6 +145,7 @@ type Ledger struct {
 	told   atomic.Int64    // the size that its servers told last
 	trying context.Context // ends some time after Close has begun
 	giveUp context.CancelFunc
+	looks  chan chan struct{} // each is closed when the writer has followed
 
 	// The queue. slots bounds all records on their way, so a send on queue
 	// never blocks.
@@ -209,6 +210,7 @@ func newLedger(cfg Config) (*Ledger, error) {
 	}
 	l.heads.moved, l.heads.waits = make(chan struct{}), map[int64]chan struct{}{}
 	l.shared, _ = cfg.Log.(tree.Shared)
+	l.looks = make(chan chan struct{})
 	l.trying, l.giveUp = context.WithCancel(context.Background())
 	l.roots = roots{log: cfg.Log, memo: map[int64]tlog.Hash{}}
 	l.writer = writer{l: l, voided: map[tlog.Hash]bool{}}

@@ -267,6 +267,26 @@ func TestSharedTip(t *testing.T) {
 	audited(t, w)
 }
 
+// TestSharedFresh: a record that rests on what was recorded elsewhere a moment ago is taken
+// at once, by whatever ledger: a key that was enrolled, a head that was seen.
+func TestSharedFresh(t *testing.T) {
+	w, s := newShared(t)
+	other := join(t, w, s)
+	for i := range 5 {
+		name := fmt.Sprintf("fresh-%d", i)
+		w.Submit(w.Sign(&record.KeyEnrol{Holder: name, JWK: ledgertest.JWK(name), Roles: []record.Role{record.RoleDecider}}, "ada", "ben", name))
+		checked := 0
+		out, err := other.Submit(t.Context(), w.Sign(w.Decision(name), "dora", name), ledger.Options{Checked: func(record.Checked) error { checked++; return nil }})
+		if err != nil || !out.Standing.Effective() || checked != 1 {
+			t.Errorf("%s: %+v, %v, checked %d times", name, out, err, checked)
+		}
+		awaits(t, w.Ledger, out.Index+1)
+	}
+	if _, err := other.Submit(t.Context(), w.Sign(w.Decision("bad"), "dora"), ledger.Options{}); err == nil {
+		t.Error("what the rules refuse is recorded")
+	}
+}
+
 // TestSharedAway: while the servers are away nothing is recorded and everything can be
 // read; then it goes on by itself.
 func TestSharedAway(t *testing.T) {

@@ -74,6 +74,24 @@ type answer struct {
 // ErrDiskFull or ErrHalted otherwise, each of which says what to do. b is
 // retained and must not be changed. Submit may be called concurrently.
 func (l *Ledger) Submit(ctx context.Context, b []byte, opt Options) (Outcome, error) {
+	if l.shared == nil {
+		return l.submit(ctx, b, opt)
+	}
+	once := opt
+	if checked := opt.Checked; checked != nil {
+		once.Checked = func(r record.Checked) error {
+			opt.Checked = nil
+			return checked(r)
+		}
+	}
+	out, err := l.submit(ctx, b, once)
+	if refused := (*RefusedError)(nil); errors.As(err, &refused) && l.look(ctx) {
+		return l.submit(ctx, b, opt) // what it rests on may have been elsewhere
+	}
+	return out, err
+}
+
+func (l *Ledger) submit(ctx context.Context, b []byte, opt Options) (Outcome, error) {
 	if len(l.slots) == cap(l.slots) {
 		return Outcome{}, l.busy() // before anything is spent on it
 	}
