@@ -84,6 +84,7 @@ func (c *cluster) run(f func(context.Context, []string, cli.Streams) error, args
 func (c *cluster) node(i int, more ...string) (*process, *client.Client) {
 	c.t.Helper()
 	p := spawn(c.t, c.dirs[i], append(append([]string{}, c.args...), more...)...)
+	c.t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it may have been killed
 	k, err := client.New(p.url)
 	must(c.t, err)
 	return p, k
