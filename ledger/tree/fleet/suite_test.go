@@ -4,20 +4,13 @@ package fleet_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2"
-
-	"github.com/docket-ledger/docket/ledger/tree"
-	"github.com/docket-ledger/docket/ledger/tree/embedded"
 	"github.com/docket-ledger/docket/ledger/tree/fleet"
 	"github.com/docket-ledger/docket/ledger/tree/fleet/fleettest"
-	"github.com/docket-ledger/docket/ledger/tree/treetest"
 )
 
 // running is the fleet that the tests share: two servers and one
@@ -68,67 +61,19 @@ func newTree(t testing.TB) int64 {
 	return id
 }
 
-// open opens a tree with the local copy in dir, and a small cache.
+// open opens a tree of the shared fleet with the local copy in dir.
 func open(t testing.TB, id int64, dir string, change ...func(*fleet.Config)) *fleet.Log {
 	t.Helper()
-	cache := pebble.NewCache(8 << 20)
-	defer cache.Unref()
-	local, err := embedded.Open(t.Context(), embedded.Config{Dir: dir, Cache: cache})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := fleet.Config{Servers: servers(), Tree: id, Local: local}
-	for _, f := range change {
-		f(&cfg)
-	}
-	log, err := fleet.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(errors.Join(err, local.Close()))
-	}
-	t.Cleanup(func() { log.Close() })
-	return log
+	return openOf(t, servers(), id, dir, change...)
 }
 
-// follow follows to the newest head.
-func follow(t testing.TB, log *fleet.Log) tree.Head {
-	t.Helper()
-	for {
-		size, err := log.Follow(t.Context(), 700)
-		if err != nil {
-			t.Fatal(err)
-		}
-		head, err := log.Head(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if head.Size == size {
-			return head
-		}
-	}
+// shared is the shared fleet as the tests that need no real one use it.
+func shared() fixture {
+	return fixture{servers: servers, newTree: newTree}
 }
 
-// TestFleetSuite runs both parts of treetest. Each second time a log is opened,
-// its local copy is lost.
-func TestFleetSuite(t *testing.T) {
-	type kept struct {
-		id    int64
-		opens int
-	}
-	var mu sync.Mutex
-	logs := map[string]*kept{}
-	opener := func(t testing.TB, name string) tree.Log {
-		mu.Lock()
-		defer mu.Unlock()
-		if logs[name] == nil {
-			logs[name] = &kept{id: newTree(t)}
-		}
-		log := logs[name]
-		dir := filepath.Join(name, fmt.Sprint(log.opens/2))
-		log.opens++
-		out := open(t, log.id, dir)
-		follow(t, out)
-		return out
-	}
-	treetest.Run(t, opener)
-	treetest.RunOrdered(t, opener)
-}
+func TestFleetSuite(t *testing.T) { suite(t, shared()) }
+
+func TestFleetWriters(t *testing.T) { writers(t, shared()) }
+
+func TestFleetSameLeaf(t *testing.T) { sameLeaf(t, shared()) }
