@@ -22,6 +22,7 @@ import (
 
 	"github.com/docket-ledger/docket/ledger/pebblestore"
 	"github.com/docket-ledger/docket/ledger/tree"
+	"github.com/docket-ledger/docket/ledger/tree/embedded"
 	"github.com/docket-ledger/docket/ledger/tree/fleet"
 )
 
@@ -29,7 +30,10 @@ import (
 // project's store in memory below it, and integrates what is written to it.
 func inProcess(t *testing.T) fixture {
 	t.Helper()
-	sequencer.InitMetrics(nil)
+	// The first embedded log of a process sets what is global in Trillian.
+	if log, err := embedded.Open(t.Context(), embedded.Config{Dir: "first", FS: vfs.NewMem()}); err != nil || log.Close() != nil {
+		t.Fatal(err)
+	}
 	store, err := pebblestore.Open("trillian", pebblestore.Options{FS: vfs.NewMem(), MaxQueued: 1 << 20, MaxQueuedBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
