@@ -99,6 +99,7 @@ type Shared interface {
 
 	// Follow takes over at most most leaves that are new, and returns the
 	// size that the servers tell, which is the Head's Size if there is nothing
-	// more. An error wraps ErrUnavailable or ErrDiverged, or ctx ended.
+	// more. An error wraps ErrUnavailable, ErrDiverged or ErrFull, or ctx
+	// ended; what was taken over before it stays.
 	Follow(ctx context.Context, most int64) (size int64, err error)
 }

@@ -17,8 +17,12 @@ import (
 	"github.com/docket-ledger/docket/ledger/tree"
 )
 
-// errTaken is that another writer's leaf is where one was to be written.
-var errTaken = errors.New("another leaf is at this index")
+var (
+	// errTaken is that another writer's leaf is where one was to be written.
+	errTaken = errors.New("another leaf is at this index")
+	// errRefused is that a server won't do the first try of a write.
+	errRefused = errors.New("refused")
+)
 
 // Append implements tree.Shared.
 func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
@@ -55,8 +59,10 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 		}
 		return nil, err
 	}
-	if err := l.settle(ctx, b, leaves); err != nil {
+	if err := l.settle(ctx, b, leaves); errors.Is(err, tree.ErrDiverged) {
 		return nil, fmt.Errorf("%w: the leaves were written: %w", tree.ErrUnknown, err)
+	} else if err != nil { // not wrapped: a full disk of this machine, for one, does not mean that nothing was appended
+		return nil, fmt.Errorf("%w: the leaves were written: %v", tree.ErrUnknown, err)
 	}
 	indexes := make([]int64, len(leaves))
 	for i := range indexes {
@@ -98,7 +104,7 @@ func (l *Log) write(ctx context.Context, b *batch) error {
 		switch {
 		case err != nil && i == 0 && errors.Is(err, errTaken):
 			return fmt.Errorf("%w: %w", tree.ErrMoved, err)
-		case err != nil && i == 0 && !errors.Is(err, tree.ErrUnknown):
+		case err != nil && i == 0 && errors.Is(err, errRefused):
 			return fmt.Errorf("%w: %w", tree.ErrUnavailable, err)
 		case err != nil:
 			return fmt.Errorf("%w: %d of %d leaves were written: %w", tree.ErrUnknown, i, len(b.leaves), err)
@@ -125,8 +131,8 @@ func (l *Log) write(ctx context.Context, b *batch) error {
 // put writes leaves that fit in a request, again until an answer says how it
 // went: the same leaf can be at its index but once. If an earlier try may have
 // been done, what is at the indexes is looked at. The error is errTaken, or wraps
-// tree.ErrUnknown if ctx ended before it was certain, or is a server's refusal of
-// the first try.
+// tree.ErrUnknown if ctx ended before it was certain, or tree.ErrDiverged, or is
+// errRefused.
 func (l *Log) put(ctx context.Context, b *batch, leaves []*trillian.LogLeaf, sure bool) error {
 	for try := 0; ; try++ {
 		var r *trillian.AddSequencedLeavesResponse
@@ -150,7 +156,7 @@ func (l *Log) put(ctx context.Context, b *batch, leaves []*trillian.LogLeaf, sur
 			}
 			return l.ours(ctx, b, leaves)
 		case err != nil && sure && refused(err):
-			return err
+			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		sure = false
 		l.cfg.Logger.Warn("a write to the log servers is tried again", slog.Int64("index", leaves[0].LeafIndex), slog.Any("error", err))

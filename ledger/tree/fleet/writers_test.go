@@ -5,11 +5,15 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/trillian"
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -119,6 +123,77 @@ func TestFleetEnds(t *testing.T) {
 	}
 	if _, err := log.Follow(t.Context(), 1); err == nil {
 		t.Error("Follow after Close")
+	}
+}
+
+// TestFleetUnsigned: what was written and not integrated when the caller, or the
+// log, could wait no longer is neither acknowledged nor lost.
+func TestFleetUnsigned(t *testing.T) {
+	id := newTree(t)
+	log := open(t, id, t.TempDir())
+	if err := running.StopPart("signer1", syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := log.Append(ctx, batchOf(2, "unsigned"))
+	if !errors.Is(err, tree.ErrUnknown) {
+		t.Errorf("the context ended: %v", err)
+	}
+	other := open(t, id, t.TempDir())
+	time.AfterFunc(300*time.Millisecond, func() { other.Close() })
+	if at, err := other.Append(t.Context(), batchOf(1, "behind it")); err == nil {
+		t.Errorf("the log was closed: %v", at)
+	}
+	if err := running.StartPart("signer1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := push(t.Context(), log, batchOf(1, "after it")); err != nil {
+		t.Error(err)
+	}
+	for i, leaf := range batchOf(2, "unsigned") {
+		if at, err := log.Index(t.Context(), tlog.RecordHash(leaf)); err != nil || at != int64(i) {
+			t.Errorf("leaf %d is at %d, %v", i, at, err)
+		}
+	}
+	if _, err := log.Append(t.Context(), batchOf(2, "unsigned")); !errors.Is(err, tree.ErrDuplicate) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// TestFleetRefused: a tree that takes nothing, and one that is not there.
+func TestFleetRefused(t *testing.T) {
+	id := newTree(t)
+	log := open(t, id, t.TempDir())
+	if _, err := running.SQL(t.Context(), fmt.Sprintf("update Trees set TreeState = 'FROZEN' where TreeId = %d", id)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Append(t.Context(), batchOf(2, "frozen")); !errors.Is(err, tree.ErrUnavailable) {
+		t.Errorf("frozen: %v", err)
+	}
+	if head := follow(t, log); head.Size != 0 {
+		t.Errorf("frozen: %v", head)
+	}
+	if _, err := open(t, id+1, t.TempDir()).Append(t.Context(), batchOf(1, "nowhere")); !errors.Is(err, tree.ErrUnavailable) {
+		t.Errorf("no such tree: %v", err)
+	}
+}
+
+// BenchmarkFleetAppend appends batches of records of 700 bytes from one writer.
+func BenchmarkFleetAppend(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			log := open(b, newTree(b), b.TempDir())
+			k := 0
+			for b.Loop() {
+				batch := batchOf(n, "benchmark %d %s", k, strings.Repeat("x", 660))
+				if _, err := log.Append(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+				k++
+			}
+			b.ReportMetric(float64(n*k)/b.Elapsed().Seconds(), "leaves/s")
+		})
 	}
 }
 
