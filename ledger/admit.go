@@ -180,7 +180,7 @@ func (w *writer) try(batch []*waiter) (again []*waiter) {
 			_, dup := same[item]
 			return !dup && !slices.Contains(in, item)
 		})
-		if errors.Is(err, tree.ErrMoved) {
+		if errors.Is(err, errMoved) {
 			if err = w.follow(w.l.trying); err == nil {
 				return left
 			}

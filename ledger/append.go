@@ -9,9 +9,12 @@ import (
 	"github.com/docket-ledger/docket/ledger/tree"
 )
 
+// errMoved says that a shared log may have grown: what was to be appended must be judged
+// again after that.
+var errMoved = errors.New("the log has grown")
+
 // append puts the batch into the tree: as a whole, in this order, or not at
-// all. An error other than ErrDiskFull, ErrUnreachable and tree.ErrMoved halts the
-// ledger.
+// all. An error other than ErrDiskFull, ErrUnreachable and errMoved halts the ledger.
 func (w *writer) append(in []*waiter) (*published, error) {
 	if err := w.l.Ready(); errors.Is(err, ErrHalted) {
 		return nil, err // the rules could not be asked
@@ -23,8 +26,8 @@ func (w *writer) append(in []*waiter) (*published, error) {
 	}
 	ctx := w.l.trying // what was begun is finished, whoever waits
 	indexes, err := w.l.cfg.Log.Append(ctx, leaves)
-	if errors.Is(err, tree.ErrMoved) {
-		return nil, err
+	if w.l.shared != nil && (errors.Is(err, tree.ErrMoved) || errors.Is(err, tree.ErrUnknown) && ctx.Err() == nil) {
+		return nil, errMoved // what is in the log says what came of it
 	}
 	if errors.Is(err, tree.ErrUnavailable) {
 		w.l.cfg.Logger.Error("the servers of the log can't be reached", slog.Any("error", err))

@@ -26,8 +26,9 @@ import (
 type servers struct {
 	mu     sync.Mutex
 	leaves [][]byte
-	away   error       // what every call is answered with
-	meddle func() bool // called before each append, without the lock; false: it ends here
+	away   error         // what every call is answered with
+	meddle func()        // called once before an append, without the lock
+	doubt  map[bool]bool // whether an append is done, and its answer lost; each once
 }
 
 // A node is a tree.Shared over servers, which it follows into a tree of its own.
@@ -80,6 +81,13 @@ func (n *node) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 	}
 	if int64(len(n.of.leaves)) != head.Size {
 		return nil, tree.ErrMoved
+	}
+	for done := range n.of.doubt {
+		delete(n.of.doubt, done)
+		if done {
+			n.of.leaves = append(n.of.leaves, leaves...)
+		}
+		return nil, tree.ErrUnknown
 	}
 	indexes, err := n.Log.Append(ctx, leaves)
 	if err == nil {
@@ -243,12 +251,11 @@ func TestSharedTip(t *testing.T) {
 	theirs.Reasons = "For another reason."
 	signed := w.Sign(theirs, "dora", "erik")
 	var won ledger.Outcome
-	s.meddle = func() bool { // the other is first, between judgement and append
+	s.meddle = func() { // the other is first, between judgement and append
 		var err error
 		if won, err = other.Submit(t.Context(), signed, ledger.Options{}); err != nil {
 			t.Error(err)
 		}
-		return true
 	}
 	_, err := w.Ledger.Submit(t.Context(), mine, ledger.Options{})
 	var refused *ledger.RefusedError
@@ -285,6 +292,28 @@ func TestSharedFresh(t *testing.T) {
 	if _, err := other.Submit(t.Context(), w.Sign(w.Decision("bad"), "dora"), ledger.Options{}); err == nil {
 		t.Error("what the rules refuse is recorded")
 	}
+}
+
+// TestSharedUnknown: if it is not known what came of a write, the log says it, and each
+// record is there once and acknowledged.
+func TestSharedUnknown(t *testing.T) {
+	w, s := newShared(t)
+	for name, doubt := range map[string]map[bool]bool{"done": {true: true}, "not-done": {false: true}, "both": {true: true, false: true}} {
+		s.mu.Lock()
+		s.doubt = doubt
+		before := len(s.leaves)
+		s.mu.Unlock()
+		b := w.Sign(w.Decision(name), "dora", "erik")
+		out, err := w.Ledger.Submit(t.Context(), b, ledger.Options{})
+		if err != nil || out.Index != int64(before) || !out.Standing.Effective() {
+			t.Fatalf("%s: %+v, %v", name, out, err)
+		}
+		holds(t, w, b, out.Receipt)
+		if len(s.leaves) != before+1 {
+			t.Errorf("%s: %d leaves more", name, len(s.leaves)-before)
+		}
+	}
+	audited(t, w)
 }
 
 // TestSharedAway: while the servers are away nothing is recorded and everything can be

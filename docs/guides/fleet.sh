@@ -29,8 +29,8 @@ run() { # run NAME COMMAND...
 	pids[$name]=$!
 }
 stop() { kill "-${2:-TERM}" "${pids[$1]}" && { wait "${pids[$1]}" 2>/dev/null || true; }; }
-until_it() { # until_it COMMAND...: tries for a minute
-	for _ in $(seq 300); do
+until_it() { # until_it COMMAND...: tries for two minutes
+	for _ in $(seq 600); do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.2
 	done
