@@ -145,6 +145,7 @@ func TestLayout(t *testing.T) {
 		{"api/problem", []string{"verify/..."}},
 		{"cmd/internal/cli", nil},
 		{"cmd/docket", slices.Concat(auditor, []string{"cmd/internal/..."})},
+		{"cmd/docket-bench", []string{"verify/...", "api/client", "api/problem", "cmd/internal/cli", "cmd/internal/keyfile"}},
 		{"cmd/docket-verify/...", slices.Concat(auditor, []string{"cmd/internal/watch"})},
 		{"cmd/docket-mirror/...", slices.Concat(auditor, []string{"cmd/internal/mirror", "cmd/internal/witnessing", "cmd/internal/export", "cmd/internal/dsa", "cmd/internal/report"})},
 		{"cmd/internal/mirror", []string{"verify/...", "api/client", "api/problem"}},
