@@ -1,12 +1,10 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/google/trillian"
@@ -59,7 +57,7 @@ func (l *Log) Append(ctx context.Context, leaves [][]byte) ([]int64, error) {
 		}
 		return nil, err
 	}
-	if err := l.settle(ctx, b, leaves); errors.Is(err, tree.ErrDiverged) {
+	if err := l.settle(ctx, b); errors.Is(err, tree.ErrDiverged) {
 		return nil, fmt.Errorf("%w: the leaves were written: %w", tree.ErrUnknown, err)
 	} else if err != nil { // not wrapped: a full disk of this machine, for one, does not mean that nothing was appended
 		return nil, fmt.Errorf("%w: the leaves were written: %v", tree.ErrUnknown, err)
@@ -216,25 +214,28 @@ func (l *Log) grown(ctx context.Context, size int64) (told, error) {
 // it took seconds.
 func poll(ctx context.Context, try int) error { return pause(ctx, max(0, try-200)/20) }
 
-// settle waits until a batch that was written is integrated, and follows to its
-// end.
-func (l *Log) settle(ctx context.Context, b *batch, leaves [][]byte) error {
-	end := b.at + int64(len(leaves))
-	for l.head.Size < end {
+// settle waits until a batch that was written is integrated, and takes it over.
+// Its leaves need not be asked for: they are those with which the tree has the
+// servers' root, or else what is in their place is an incident.
+func (l *Log) settle(ctx context.Context, b *batch) error {
+	end := b.at + int64(len(b.leaves))
+	for {
 		root, err := l.grown(ctx, end)
 		if err != nil {
 			return err
 		}
-		if err := l.follow(ctx, root, end); err != nil && !errors.Is(err, tree.ErrUnavailable) {
+		next, incident, err := l.weigh(ctx, root, b.leaves)
+		if err == nil && incident == nil {
+			return l.keep(ctx, root, b.leaves, next)
+		}
+		if err == nil { // a server took leaves, and others are there, which are the evidence
+			if err = l.follow(ctx, root, end); err == nil {
+				incident.What = "a server took leaves, and others are in their place"
+				return l.diverged(incident)
+			}
+		}
+		if !errors.Is(err, tree.ErrUnavailable) {
 			return err
 		}
 	}
-	got, err := l.local.Leaves(ctx, b.at, end)
-	if err != nil {
-		return err
-	}
-	if !slices.EqualFunc(got, leaves, bytes.Equal) {
-		return l.diverged(&Incident{What: "a server took leaves, and others are in their place", Claimed: l.head, From: b.at, Leaves: leaves})
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/docket-ledger/docket/ledger/tree"
@@ -62,5 +63,42 @@ func TestFleetDiverges(t *testing.T) {
 				t.Errorf("reported %d times", len(found))
 			}
 		})
+	}
+}
+
+// TestFleetExchanged exchanges a leaf after a server took it and before it is
+// integrated, so that leaves and root agree. Its writer finds it.
+func TestFleetExchanged(t *testing.T) {
+	id := newTree(t)
+	log := open(t, id, t.TempDir())
+	if err := running.StopPart("signer1", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	appended := make(chan error, 1)
+	go func() {
+		_, err := log.Append(t.Context(), batchOf(1, "mine"))
+		appended <- err
+	}()
+	for n := ""; n != "1"; {
+		var err error
+		if n, err = running.SQL(t.Context(), fmt.Sprintf("select count(*) from SequencedLeafData where TreeId = %d", id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sql := range []string{
+		"update LeafData set LeafValue = 'x' where TreeId = %d",
+		`update SequencedLeafData set MerkleLeafHash = sha256('\x0078') where TreeId = %d`,
+	} {
+		if _, err := running.SQL(t.Context(), fmt.Sprintf(sql, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := running.StartPart("signer1"); err != nil {
+		t.Fatal(err)
+	}
+	err := <-appended
+	var incident *fleet.Incident
+	if !errors.Is(err, tree.ErrUnknown) || !errors.As(err, &incident) || !strings.Contains(incident.What, "others are in their place") {
+		t.Errorf("Append: %v", err)
 	}
 }

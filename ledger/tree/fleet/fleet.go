@@ -125,8 +125,11 @@ func edge(ctx context.Context, log tree.Log, head tree.Head) (*compact.Range, er
 	if err != nil {
 		return nil, err
 	}
-	if root, err := rootOf(r); err != nil || root != head.Root {
-		return nil, fmt.Errorf("the local tree of %d records has root %v, but its tiles have %v: %w", head.Size, head.Root, root, err)
+	switch got, err := headOf(r); {
+	case err != nil:
+		return nil, err
+	case got != head:
+		return nil, fmt.Errorf("the local tree of %d records has root %v, but its tiles have %v", head.Size, head.Root, got.Root)
 	}
 	return r, nil
 }

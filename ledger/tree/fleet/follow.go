@@ -20,16 +20,16 @@ import (
 // ranges makes compact ranges.
 var ranges = &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 
-// rootOf returns the root of the tree of a compact range from 0 on.
-func rootOf(r *compact.Range) (tlog.Hash, error) {
+// headOf returns the tree of a compact range from 0 on.
+func headOf(r *compact.Range) (tree.Head, error) {
 	if r.End() == 0 {
-		return tlog.Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
+		return tree.Head{Root: tlog.Hash(rfc6962.DefaultHasher.EmptyRoot())}, nil
 	}
 	b, err := r.GetRootHash(nil)
 	if err != nil {
-		return tlog.Hash{}, err
+		return tree.Head{}, err
 	}
-	return tlog.Hash(b), nil
+	return tree.Head{Size: int64(r.End()), Root: tlog.Hash(b)}, nil
 }
 
 // An Incident is what servers told that contradicts what was followed, with
@@ -181,41 +181,69 @@ func (l *Log) fetch(ctx context.Context, start, n int64) ([]*trillian.LogLeaf, e
 	})
 }
 
-// take hashes leaves that follow the head, checks that they lead to the root,
-// and appends them to the local tree.
+// take takes over leaves that follow the head, if they lead to the root.
 func (l *Log) take(ctx context.Context, root told, leaves []*trillian.LogLeaf) error {
-	next, err := ranges.NewRange(0, l.edge.End(), l.edge.Hashes())
+	next, i, err := l.weigh(ctx, root, leaves)
 	if err != nil {
 		return err
 	}
-	values := make([][]byte, len(leaves))
-	for i, leaf := range leaves {
-		values[i] = leaf.LeafValue
+	if i != nil {
+		return l.diverged(i)
+	}
+	return l.keep(ctx, root, leaves, next)
+}
+
+// weigh hashes leaves that follow the head, and returns the compact range with
+// them, or an incident if they do not lead to the root.
+func (l *Log) weigh(ctx context.Context, root told, leaves []*trillian.LogLeaf) (*compact.Range, *Incident, error) {
+	next, err := ranges.NewRange(0, l.edge.End(), l.edge.Hashes())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, leaf := range leaves {
 		if err := next.Append(rfc6962.DefaultHasher.HashLeaf(leaf.LeafValue), nil); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	head := tree.Head{Size: int64(next.End())}
-	if head.Root, err = rootOf(next); err != nil {
+	head, err := headOf(next)
+	if err != nil {
+		return nil, nil, err
+	}
+	hashes, err := l.proof(ctx, head, root)
+	if err != nil {
+		return nil, nil, err
+	}
+	if proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(head.Size), uint64(root.Size), hashes, head.Root[:], root.Root[:]) == nil {
+		return next, nil, nil
+	}
+	return nil, &Incident{What: "the leaves do not make the root", Told: root.raw, Claimed: root.Head,
+		From: l.head.Size, Leaves: values(leaves), Computed: &head, Proof: hashes}, nil
+}
+
+// keep appends leaves, with which the compact range is next, to the local log.
+func (l *Log) keep(ctx context.Context, root told, leaves []*trillian.LogLeaf, next *compact.Range) error {
+	head, err := headOf(next)
+	if err != nil {
 		return err
 	}
-	incident := &Incident{Told: root.raw, Claimed: root.Head, From: l.head.Size, Leaves: values, Computed: &head}
-	if incident.Proof, err = l.proof(ctx, head, root); err != nil {
-		return err
-	}
-	if proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(head.Size), uint64(root.Size), incident.Proof, head.Root[:], root.Root[:]) != nil {
-		incident.What = "the leaves do not make the root"
-		return l.diverged(incident)
-	}
-	if _, err := l.local.Append(ctx, values); errors.Is(err, tree.ErrDuplicate) {
-		incident.What = "a leaf is in the log twice"
-		return l.diverged(incident)
+	if _, err := l.local.Append(ctx, values(leaves)); errors.Is(err, tree.ErrDuplicate) {
+		return l.diverged(&Incident{What: "a leaf is in the log twice", Told: root.raw, Claimed: root.Head,
+			From: l.head.Size, Leaves: values(leaves), Computed: &head})
 	} else if err != nil {
 		return err
 	}
 	l.head, l.edge = head, next
 	l.turn.saw(leaves[len(leaves)-1], head.Size)
 	return nil
+}
+
+// values returns what leaves hold.
+func values(leaves []*trillian.LogLeaf) [][]byte {
+	out := make([][]byte, len(leaves))
+	for i, leaf := range leaves {
+		out[i] = leaf.LeafValue
+	}
+	return out
 }
 
 // proof asks for the proof that a root continues a head; none is needed if they
