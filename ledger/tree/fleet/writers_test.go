@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -176,30 +175,6 @@ func TestFleetRefused(t *testing.T) {
 	}
 	if _, err := open(t, id+1, t.TempDir()).Append(t.Context(), batchOf(1, "nowhere")); !errors.Is(err, tree.ErrUnavailable) {
 		t.Errorf("no such tree: %v", err)
-	}
-}
-
-// BenchmarkFleetAppend appends batches of records of 700 bytes from one writer.
-func BenchmarkFleetAppend(b *testing.B) {
-	for _, n := range []int{1, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			log := open(b, newTree(b), b.TempDir())
-			if _, err := log.Append(b.Context(), batchOf(5000, "before %s", strings.Repeat("x", 660))); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := running.SQL(b.Context(), "analyze"); err != nil { // as autovacuum does within a minute
-				b.Fatal(err)
-			}
-			k := 0
-			for b.Loop() {
-				batch := batchOf(n, "benchmark %d %s", k, strings.Repeat("x", 660))
-				if _, err := log.Append(b.Context(), batch); err != nil {
-					b.Fatal(err)
-				}
-				k++
-			}
-			b.ReportMetric(float64(n*k)/b.Elapsed().Seconds(), "leaves/s")
-		})
 	}
 }
 
