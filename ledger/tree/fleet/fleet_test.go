@@ -99,6 +99,34 @@ func TestWriters(t *testing.T) { writers(t, inProcess(t)) }
 
 func TestSameLeaf(t *testing.T) { sameLeaf(t, inProcess(t)) }
 
+// TestLarge appends batches of more leaves, and of more bytes, than go into one
+// request or answer.
+func TestLarge(t *testing.T) {
+	f := inProcess(t)
+	id := f.newTree(t)
+	log := openOf(t, f.servers(), id, t.TempDir())
+	many, long := batchOf(2300, "many"), batchOf(70, "long")
+	for i := range long {
+		long[i] = append(long[i], make([]byte, 65_535-len(long[i]))...)
+	}
+	var acks acknowledged
+	for _, leaves := range [][][]byte{many, long} {
+		at, err := log.Append(t.Context(), leaves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acks.add(at[0], leaves)
+	}
+	fresh := openOf(t, f.servers(), id, t.TempDir())
+	if got, want := follow(t, fresh), follow(t, log); got != want || got.Size != 2370 {
+		t.Errorf("followed anew: %v, want %v", got, want)
+	}
+	acks.check(t, fresh)
+	if _, err := log.Append(t.Context(), [][]byte{make([]byte, 65_536)}); err == nil {
+		t.Error("a leaf that is too long was appended")
+	}
+}
+
 // TestInit makes a tree once, and asks servers about it.
 func TestInit(t *testing.T) {
 	servers := inProcess(t).servers()

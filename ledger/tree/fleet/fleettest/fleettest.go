@@ -87,7 +87,11 @@ var find = sync.OnceValues(func() (tools, error) {
 		return t, fmt.Errorf("no version and folder of Trillian: %q", out)
 	}
 	t.schema = filepath.Join(dir, "storage/postgresql/schema/storage.sql")
-	programs := filepath.Join(os.TempDir(), "docket-fleet-"+version+"-"+strconv.Itoa(os.Getuid()))
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return t, err
+	}
+	programs := filepath.Join(cache, "docket-fleet", version)
 	t.server, t.signer = filepath.Join(programs, "trillian_log_server"), filepath.Join(programs, "trillian_log_signer")
 	if err := os.MkdirAll(programs, 0o755); err != nil {
 		return t, err
