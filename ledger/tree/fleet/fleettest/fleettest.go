@@ -31,6 +31,11 @@ type Options struct {
 	// Sync has PostgreSQL write to the disk before it answers, as it must
 	// where a power failure counts.
 	Sync bool
+	// Data is an empty folder for the database, "" for one of the fleet's own.
+	Data string
+	// Via, if set, returns the address at which the log servers and signers find the
+	// database that listens at another.
+	Via func(address string) string
 	// TLSCert and TLSKey are files that the log servers use, if set.
 	TLSCert, TLSKey string
 }
@@ -187,6 +192,9 @@ func (f *Fleet) start() error {
 // which refuses to run as root.
 func (f *Fleet) makeDatabase() error {
 	data := filepath.Join(f.dir, "postgres")
+	if f.opts.Data != "" {
+		data = filepath.Join(f.opts.Data, "postgres")
+	}
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
@@ -225,11 +233,19 @@ func (f *Fleet) makeDatabase() error {
 		user:  as,
 		ready: func() error { return psql("postgres", "-c", "select 1") },
 	}
-	f.Database = fmt.Sprintf("postgresql:///trillian?host=%s&port=%s&user=trillian", host, port)
+	f.Database = databaseURI(address)
+	if f.opts.Via != nil {
+		f.Database = databaseURI(f.opts.Via(address))
+	}
 	if err := f.StartPart("postgres"); err != nil {
 		return err
 	}
 	return errors.Join(psql("postgres", "-c", "create database trillian"), psql("trillian", "-f", f.tools.schema))
+}
+
+func databaseURI(address string) string {
+	host, port, _ := net.SplitHostPort(address) // which net has made
+	return fmt.Sprintf("postgresql:///trillian?host=%s&port=%s&user=trillian", host, port)
 }
 
 // freePort returns a loopback address on which nobody listens.

@@ -1,4 +1,4 @@
-//go:build fleet
+//go:build fleet && long
 
 package main
 
@@ -24,10 +24,10 @@ type loaded struct {
 	Rate, P50, P99         float64
 }
 
-// TestFleetLoad compares, in one run and on one database with fsync, how fast two nodes take
+// TestLongFleetLoad compares, in one run and on one database with fsync, how fast two nodes take
 // records, how fast bare Trillian takes leaves of the same size, and an embedded ledger. It
 // asserts only that all are taken: docs/notes/fleet.md has numbers.
-func TestFleetLoad(t *testing.T) {
+func TestLongFleetLoad(t *testing.T) {
 	const records, workers = 6000, 512
 	bin := filepath.Join(t.TempDir(), "docket-bench")
 	if out, err := exec.Command("go", "build", "-o", bin, "../docket-bench").CombinedOutput(); err != nil {
@@ -36,6 +36,9 @@ func TestFleetLoad(t *testing.T) {
 	c := newCluster(t, 2, fleettest.Options{Servers: 2, Signers: 1, Sync: true})
 	one, first := c.node(0)
 	two, _ := c.node(1)
+	c.load(bin, first, 1000, workers, one.url, two.url)
+	_, err := c.SQL(t.Context(), "analyze") // as a database does by itself after a while
+	must(t, err)
 	nodes := c.load(bin, first, records, workers, one.url, two.url)
 	single := c.load(bin, first, records, workers, one.url)
 
