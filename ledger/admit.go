@@ -97,6 +97,8 @@ func (w *writer) watch(reached bool) bool {
 		return reached
 	}
 	err := w.follow(w.l.trying)
+	w.l.cfg.Metrics.Behind.Set(float64(w.l.Behind()))
+	w.l.cfg.Metrics.Reached.Set(map[bool]float64{true: 1}[err == nil])
 	if reached && err != nil {
 		w.l.cfg.Logger.Warn("the log is not followed now", slog.Any("error", err))
 	}

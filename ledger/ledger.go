@@ -191,6 +191,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}
+	cfg.Metrics.Reached.Set(1)
 	go l.writer.run()
 	return l, nil
 }

@@ -14,6 +14,8 @@ type Metrics struct {
 	Size      prometheus.Gauge       // records in the log
 	HeadTime  prometheus.Gauge       // when the newest checkpoint was signed, seconds since 1970
 	Witnessed prometheus.Gauge       // records that a checkpoint covers which reached the quorum
+	Behind    prometheus.Gauge       // records of a shared log that were not taken over yet
+	Reached   prometheus.Gauge       // 0 if the servers of a shared log did not answer last, else 1
 	Batch     prometheus.Histogram   // records in a batch
 	Commit    prometheus.Histogram   // seconds from the first write of a batch to its answer
 }
@@ -28,6 +30,10 @@ func NewMetrics() *Metrics {
 			Help: "When the newest checkpoint was signed."}),
 		Witnessed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_witnessed_size",
 			Help: "Records covered by a checkpoint that reached the quorum of witnesses."}),
+		Behind: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_log_behind_records",
+			Help: "Records of a shared log that this node has not taken over yet."}),
+		Reached: prometheus.NewGauge(prometheus.GaugeOpts{Name: "docket_log_reached",
+			Help: "Whether the servers of a shared log answered when they were asked last."}),
 		Batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "docket_batch_records",
 			Help: "Records in a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 11)}),
 		Commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "docket_commit_seconds",
@@ -37,7 +43,7 @@ func NewMetrics() *Metrics {
 
 // Collectors returns all of them, to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.Submitted, m.Size, m.HeadTime, m.Witnessed, m.Batch, m.Commit}
+	return []prometheus.Collector{m.Submitted, m.Size, m.HeadTime, m.Witnessed, m.Behind, m.Reached, m.Batch, m.Commit}
 }
 
 func (m *Metrics) integrated(head tree.Head, records int, took time.Duration) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,10 @@ import (
 
 // TestLongFleetFaults is the whole table of docs/notes/fleet.md.
 func TestLongFleetFaults(t *testing.T) {
-	disk := t.TempDir()
+	disk, err := os.MkdirTemp("", "docket-disk-") // which PostgreSQL's own user can reach
+	must(t, err)
 	must(t, exec.Command("mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "tmpfs", disk).Run())
-	t.Cleanup(func() { must(t, exec.Command("umount", "-l", disk).Run()) })
+	t.Cleanup(func() { must(t, errors.Join(exec.Command("umount", "-l", disk).Run(), os.Remove(disk))) })
 	var database *cable
 	f := newFaulty(t, fleettest.Options{Servers: 2, Signers: 2, Data: disk, Via: func(address string) string {
 		database = newCable(t, address)
