@@ -47,9 +47,6 @@ func newFolder(dir string) (*Folder, error) {
 		}
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(final), dirMode); err != nil {
-		return nil, err
-	}
 	now, err := os.MkdirTemp(filepath.Dir(final), "."+filepath.Base(final)+".unfinished-")
 	if err != nil {
 		return nil, err
