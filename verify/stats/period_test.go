@@ -52,6 +52,9 @@ func TestPeriod(t *testing.T) {
 		19: {201, &record.Ruling{Appeal: "18", Outcome: record.Upheld}, false},
 		20: {202, &record.Decision{Case: "three", Action: record.Suspend, Trigger: from("5"), Lang: "it"}, false},
 		21: {203, &record.Decision{Case: "one", Action: record.Reinstate, Grounds: []record.Ground{{Record: "7"}}}, false},
+		22: {160, &record.Appeal{Decision: "14"}, false},                                                                                                                                                                            // about the ruling on what a machine had detected
+		23: {161, &record.Ruling{Appeal: "22", Outcome: record.Upheld}, false},                                                                                                                                                      // which stays
+		24: {162, &record.Decision{Case: "one", Action: record.Suspend, Trigger: record.Trigger{Kind: "court_order", Authority: "A court", Intake: "3"}, Lang: "de", Automation: people, Subject: record.Subject{Ref: "a"}}, false}, // the same order again
 	} {
 		var s rules.Standing
 		if r.void {
@@ -61,19 +64,19 @@ func TestPeriod(t *testing.T) {
 	}
 	got := c.Report()
 	want := stats.Report{Figures: got.Figures, Subjects: 1,
-		Territories: []stats.Count{{Name: "AT", Count: 1}, {Name: "DE", Count: 1}, {Name: stats.Everywhere, Count: 1}},
-		Languages:   []stats.Count{{Name: "de", Count: 1}, {Name: "en", Count: 4}},
-		Detections:  []stats.Count{{Name: "automated", Count: 1}, {Name: "manual", Count: 4}}, Automations: []stats.Count{{Name: "none", Count: 4}, {Name: "partial", Count: 1}},
+		Territories: []stats.Count{{Name: "AT", Count: 1}, {Name: "DE", Count: 1}, {Name: stats.Everywhere, Count: 2}},
+		Languages:   []stats.Count{{Name: "de", Count: 2}, {Name: "en", Count: 4}},
+		Detections:  []stats.Count{{Name: "automated", Count: 1}, {Name: "manual", Count: 5}}, Automations: []stats.Count{{Name: "none", Count: 5}, {Name: "partial", Count: 1}},
 		Flags:       []stats.Flag{{Kind: "court_order", Received: 1, Acted: 1}, {Kind: "notice", Received: 2, Acted: 1, Declined: 1}},
 		Categories:  []stats.Count{{Name: "phishing", Count: 2}, {Name: "spam", Count: 1}},
 		Authorities: []stats.Authority{{Kind: "court_order", Name: "A court", Demands: 2, Acted: 2}},
-		Notified:    1, Warned: 1, Appeals: 1, Rulings: []stats.Count{{Name: record.Reversed, Count: 1}}, AutomatedChanged: 1, Reinstated: 2, Proactive: 1}
+		Notified:    1, Warned: 2, Appeals: 2, Rulings: []stats.Count{{Name: record.Reversed, Count: 1}, {Name: record.Upheld, Count: 1}}, AutomatedUpheld: 1, AutomatedChanged: 1, Reinstated: 2, Proactive: 1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	all := got.All
-	if got.Size != 22 || got.Void != 1 || got.VoidDecisions != 1 || got.Effective != 14 || all.Decisions != 5 || all.Retrospective != 1 || all.Acted != 2 || all.Declined != 1 ||
-		all.ByOrder != 2 || all.Appealed != 1 || all.Upheld != 1 || all.Reversed != 0 || len(got.Months) == 0 {
+	if got.Size != 25 || got.Void != 1 || got.VoidDecisions != 1 || got.Effective != 17 || all.Decisions != 6 || all.Retrospective != 1 || all.Acted != 3 || all.Declined != 1 ||
+		all.ByOrder != 3 || all.Appealed != 1 || all.Upheld != 1 || all.Reversed != 0 || len(got.Months) == 0 {
 		t.Errorf("%+v", got.Figures)
 	}
 }

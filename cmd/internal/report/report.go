@@ -293,7 +293,7 @@ func (r *report) proof() section {
 	}
 	cp := r.checkpoint
 	return section{Title: "How to check this report", Texts: []string{
-		fmt.Sprintf("It was computed by `%s` from the first %d records of `%s`, root `%s`, after an audit of every byte; %s. Later records may say what became of these decisions since. The checkpoint, with its signatures, is in `manifest.json` beside this report, and so are the hashes of its files. Who has a copy of the log up to there gets the same files, to the last byte:", r.Tool, cp.Size, cp.Origin, cp.Root, times)},
+		fmt.Sprintf("It was computed by `%s` from the first %d records of `%s`, root `%s`, after an audit of every byte; %s. Later records may say what became of these decisions since. The checkpoint, with its signatures, is in `manifest.json` beside this report, and so are the hashes of its files. Who has a copy of the log of that size, the same trust policy and the same version of the program gets the same two pages, to the last byte:", r.Tool, cp.Size, cp.Origin, cp.Root, times)},
 		Code: r.Command}
 }
 
