@@ -16,6 +16,7 @@ import (
 	"github.com/docket-ledger/docket/api/client"
 	"github.com/docket-ledger/docket/cmd/internal/cli"
 	"github.com/docket-ledger/docket/cmd/internal/datadir"
+	"github.com/docket-ledger/docket/ledger/ledgertest"
 	"github.com/docket-ledger/docket/ledger/tree/fleet/fleettest"
 	"github.com/docket-ledger/docket/verify"
 	"github.com/docket-ledger/docket/verify/record"
@@ -237,4 +238,53 @@ func TestFleetMigrate(t *testing.T) {
 	if old >= before.Size {
 		t.Errorf("a record from before the move is at %d now", old)
 	}
+}
+
+// TestFleetWitnessed: two nodes have the same witnesses cosign one log, whichever took the
+// records; and one that comes anew asks them before it signs.
+func TestFleetWitnessed(t *testing.T) {
+	f, err := fleettest.Start(fleettest.Options{Servers: 1, Signers: 1})
+	must(t, err)
+	defer func() { must(t, f.Close()) }()
+	d := newWitnessedDir(t)
+	c := &cluster{Fleet: f, t: t, vkey: d.vkey}
+	var id int64
+	_, err = fmt.Sscanf(c.run(fleetInit, "--trillian", f.Addresses[0], "--trillian-plaintext"), "tree-id %d\n", &id)
+	must(t, err)
+	args := []string{"--trillian", f.Addresses[0], "--trillian-plaintext", "--tree-id", fmt.Sprint(id)}
+	c.run(migrate, append([]string{"--data", d.dir}, args...)...)
+	url, stop := running(t, d.dir, append(args, "--witness-policy", d.policy)...)
+	one, err := client.New(url)
+	must(t, err)
+
+	other := *d
+	other.dir = t.TempDir()
+	must(t, os.Mkdir(filepath.Join(other.dir, "keys"), 0o700))
+	for _, name := range []string{"log.key", "log.vkey"} { // its machine key would be another
+		b, err := os.ReadFile(filepath.Join(d.dir, "keys", name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(other.dir, "keys", name), b, 0o600))
+	}
+	c.run(fleetJoin, append([]string{"--data", other.dir, "--peer", url}, args...)...)
+	two, stopTwo := other.serve(t, append(args, "--peer", url)...)
+	for i := range 6 {
+		by := []*client.Client{one, two}[i%2]
+		out := d.submit(t, by)
+		for _, at := range []*client.Client{one, two} {
+			at.Seen(out.Index + 1)
+			d.witnessed(t, at, out.ID)
+		}
+	}
+	for _, at := range []*client.Client{one, two} {
+		sum, err := verify.Audit(t.Context(), at, d.trust, verify.AuditOptions{})
+		if err != nil || sum.Broken > 0 || !sum.Witnessed {
+			t.Errorf("%+v, %v", sum, err)
+		}
+	}
+	must(t, stopTwo())
+	must(t, stop())
+
+	d.all(ledgertest.Refuses) // nobody says what was cosigned, and no peer is up: the guard alone binds
+	url, stop = running(t, d.dir, append(args, "--witness-policy", d.policy)...)
+	must(t, stop())
 }
