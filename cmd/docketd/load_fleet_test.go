@@ -3,12 +3,15 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +42,10 @@ func TestLongFleetLoad(t *testing.T) {
 	c.load(bin, first, 1000, workers, one.url, two.url)
 	_, err := c.SQL(t.Context(), "analyze") // as a database does by itself after a while
 	must(t, err)
+	busy, stop := c.statements()
 	nodes := c.load(bin, first, records, workers, one.url, two.url)
+	stop()
+	fmt.Print(busy())
 	single := c.load(bin, first, records, workers, one.url)
 
 	leaves := make([][]byte, records)
@@ -81,4 +87,35 @@ func (c *cluster) load(bin string, k *client.Client, records, workers int, urls 
 	}
 	fmt.Printf("%d of docketd, %d callers: %5.0f/s, p50 %.0f ms, p99 %.0f ms, %d bytes a record\n", len(urls), workers, l.Rate, 1000*l.P50, 1000*l.P99, l.Bytes)
 	return l
+}
+
+// statements looks every fifth of a second at what the database does, until stop is called;
+// busy says then what it was seen at most often.
+func (c *cluster) statements() (busy func() string, stop func()) {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	seen, samples := map[string]int{}, 0
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+			out, err := c.SQL(ctx, `select coalesce(wait_event, 'processor') || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 100)
+				from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`)
+			if err != nil {
+				continue // the context ended
+			}
+			samples++
+			for line := range strings.Lines(out) {
+				seen[strings.TrimSpace(line)]++
+			}
+		}
+	}()
+	return func() string {
+		names := slices.Collect(maps.Keys(seen))
+		slices.SortFunc(names, func(a, b string) int { return seen[b] - seen[a] })
+		var b strings.Builder
+		for _, name := range names[:min(8, len(names))] {
+			fmt.Fprintf(&b, "  %3d %% of the time  %s\n", 100*seen[name]/max(1, samples), name)
+		}
+		return b.String()
+	}, func() { cancel(); <-ended }
 }
