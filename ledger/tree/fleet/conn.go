@@ -17,8 +17,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-
-	"github.com/docket-ledger/docket/ledger/tree"
 )
 
 const (
@@ -145,11 +143,26 @@ func read[T any](ctx context.Context, l *Log, what string, limit time.Duration, 
 			out, err = call(ctx, trillian.NewTrillianLogClient(conn))
 			return err
 		})
-		if err == nil || ctx.Err() != nil {
-			return out, ctx.Err()
+		if err == nil {
+			return out, nil
 		}
-		if try == len(l.client.conns) || refused(err) || pause(ctx, try) != nil {
-			return out, fmt.Errorf("%w: %s: %w", tree.ErrUnavailable, what, err)
+		if over := ended(ctx); over != nil {
+			return out, over
+		}
+		if try == len(l.client.conns) || refused(err) {
+			return out, unreachable(what, err)
+		}
+		if over := pause(ctx, try); over != nil {
+			return out, over
 		}
 	}
+}
+
+// ended is the error of a context that is over, also of one whose deadline a
+// server saw pass before its timer here.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ctx.Err() == nil && ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
